@@ -1,0 +1,3 @@
+module penstock.dev/cluster/pins/pause
+
+go 1.26.0

@@ -1,0 +1,141 @@
+"""What a user writes in a ModelDeployment. The description of each field is the manual that `kubectl explain` prints.
+
+Shapes and cross-field rules only. A field is listed here when it acts, not before.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from penstock.api.fields import (
+    Frozen,
+    Name,
+    ObjectName,
+    cel,
+    list_map,
+    rules,
+    worded,
+)
+from penstock.api.rollout import Analysis, Rollout
+from penstock.api.serving import Model, Pod, Server
+
+_HOST = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+_PATH = r"^/[-._~%!$&'()*+,;=:@/A-Za-z0-9]*$"
+
+HostName = Annotated[
+    str,
+    StringConstraints(pattern=_HOST, min_length=1, max_length=253),
+    worded(_HOST, "must be a host name such as churn.models.corp: lower case, without scheme, port, path or *"),
+]
+RoutePath = Annotated[
+    str,
+    StringConstraints(pattern=_PATH, max_length=512),
+    worded(
+        _PATH,
+        "must start with / and hold no empty, . or .. part, for example /v2/models/churn",
+        "!self.matches('//|/[.][.]?(/|$)')",
+    ),
+]
+
+
+class ScalingMetricName(StrEnum):
+    """What an autoscaler may follow."""
+
+    CPU = "cpu"
+    MEMORY = "memory"
+
+
+class ScalingMetric(Frozen):
+    """One signal that the autoscaler follows."""
+
+    name: ScalingMetricName
+    """cpu or memory, as a share of the container's request."""
+    target: Annotated[int, Field(ge=1, le=1000)]
+    """Wanted average over the pods, in percent of the request. Example: 70."""
+
+
+class Scaling(Frozen):
+    """How many replicas serve."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            cel(
+                "!has(self.maxReplicas) || self.maxReplicas >= (has(self.minReplicas) ? self.minReplicas : 1)",
+                "maxReplicas must be at least minReplicas",
+                fieldPath=".maxReplicas",
+            ),
+            cel(
+                "has(self.maxReplicas) == (has(self.metrics) && size(self.metrics) > 0)",
+                "maxReplicas and metrics go together: set both to autoscale, or neither for a fixed number of replicas",
+            ),
+        )
+    )
+
+    min_replicas: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Fewest replicas; the fixed number when maxReplicas is absent. Default: 1."""
+    max_replicas: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Most replicas of one revision. Default: no autoscaling."""
+    metrics: Annotated[list[ScalingMetric], Field(max_length=4, json_schema_extra=list_map("name"))] = []
+    """Signals to follow; the one that asks for most replicas wins. Example: [{name: cpu, target: 70}]."""
+
+
+class GatewayReference(Frozen):
+    """A Gateway of the Gateway API; in another namespace its own listeners must allow the route."""
+
+    name: ObjectName
+    """Name of the Gateway. Example: models."""
+    namespace: Name | None = None
+    """Namespace of the Gateway. Default: the ModelDeployment's own."""
+    section_name: ObjectName | None = None
+    """Listener of the Gateway. Default: all that allow the route."""
+
+
+class Traffic(Frozen):
+    """How clients reach the model."""
+
+    gateway: GatewayReference
+    """Gateway whose listeners carry the traffic."""
+    hostnames: Annotated[list[HostName], Field(max_length=16)] = []
+    """Host names that the route answers to. Default: every name of the listener. Example: [churn.models.corp]."""
+    path: RoutePath = "/"
+    """Path prefix that the route answers to, passed on unchanged. Default: /. Example: /v2/models/churn."""
+
+
+class Spec(Frozen):
+    """The wish: which model, on what, how many, reached how, changed how."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            cel(
+                "!has(self.rollout) || !has(self.rollout.canary) || has(self.analysis)",
+                "rollout.canary needs analysis.metrics: a canary that nothing judges is only a timer;"
+                " for example analysis: {metrics: [{name: errorRate, compare: Stable}]}",
+            ),
+            cel(
+                "!has(self.rollout) || !has(self.rollout.canary) || has(self.traffic)",
+                "rollout.canary needs traffic.gateway: a plain Service cannot split traffic by weight",
+            ),
+            cel(
+                "has(self.rollout) && has(self.rollout.canary) || !has(self.analysis)",
+                "analysis needs rollout.canary: without steps nothing would be judged",
+            ),
+        )
+    )
+
+    model: Model
+    """The model to serve."""
+    runtime: Name | None = None
+    """ModelRuntime (cluster-scoped, owned by the platform team). Default: the one that lists `model.format`. Example: mlserver."""
+    server: Server = Server()
+    """Overrides for the runtime's server container. Default: none."""
+    pod: Pod = Pod()
+    """Placement and identity of the pods. Default: none."""
+    scaling: Scaling = Scaling()
+    """How many replicas serve. Default: one."""
+    traffic: Traffic | None = None
+    """How clients reach the model through a gateway. Default: only through the Service of the same name."""
+    rollout: Rollout = Rollout()
+    """How a new revision takes over. Default: switch at once when it is ready."""
+    analysis: Analysis | None = None
+    """How a candidate is judged on live metrics. Default: readiness only."""

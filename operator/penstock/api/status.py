@@ -1,0 +1,176 @@
+"""What Penstock says about a ModelDeployment. This is also the machine's whole memory: nothing else outlives a turn.
+
+Shapes only; times are UTC, RFC 3339, and rounded to microseconds by whoever writes them.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from penstock.api.fields import ShortText, Text, Time, Tolerant, list_map
+
+Count = Annotated[int, Field(ge=0)]
+Percent100 = Annotated[int, Field(ge=0, le=100)]
+
+
+class Side(Tolerant):
+    """Requests of one revision in the analysis."""
+
+    bad: Count = 0
+    """Bad requests counted."""
+    total: Count = 0
+    """Requests counted."""
+
+
+class VerdictName(StrEnum):
+    """What a metric says at the moment."""
+
+    PASS = "Pass"
+    WAIT = "Wait"
+    FAIL = "Fail"
+
+
+class Evidence(Tolerant):
+    """What one metric has shown since the candidate first got traffic."""
+
+    metric: ShortText
+    """The judgement in words. Example: errorRate vs stable."""
+    candidate: Side = Side()
+    """Requests of the candidate."""
+    stable: Side | None = None
+    """Requests of the stable revision in the same windows, where it is compared."""
+    step_requests: Count = 0
+    """Requests of the candidate since the present step got its traffic."""
+    looked_at: Time | None = None
+    """End of the last window whose requests are counted here."""
+    verdict: VerdictName = VerdictName.WAIT
+    """Pass, Wait or Fail."""
+    odds: ShortText = "1.0"
+    """How strongly the requests speak against the candidate: 20.0 means twenty to one."""
+    limit: ShortText = ""
+    """Odds at which the candidate is rejected."""
+    sums: Text = ""
+    """Running log-likelihood sums of the sequential test, one per alternative; for the operator, not for people."""
+
+
+class Serving(Tolerant):
+    """The revision that is trusted with the traffic."""
+
+    revision: ShortText
+    """Name of the revision, and of its Deployment and Service."""
+    version: ShortText = ""
+    """Its model.version."""
+    weight: Percent100 = 0
+    """Share in percent that the route was last seen to give it; without a gateway 100 once it is ready."""
+
+
+class Trying(Tolerant):
+    """The revision that is being tried."""
+
+    revision: ShortText
+    """Name of the revision, and of its Deployment and Service."""
+    version: ShortText = ""
+    """Its model.version."""
+    weight: Percent100 = 0
+    """Share in percent that the route was last seen to give it."""
+    step: Count = 0
+    """Number of the present step, from 0."""
+    steps: Annotated[list["CanaryPlan"], Field(max_length=21)] = []
+    """The plan as it was when the rollout began; later edits of the spec's steps act on the next rollout."""
+    stable_replicas: Count = 0
+    """Replicas of the stable revision when the rollout began; it keeps at least these until the candidate is promoted."""
+    step_started_at: Time
+    """When the step was entered."""
+    exposed_at: Time | None = None
+    """When the route was first seen to give it any traffic; requests count from here."""
+    shifted_at: Time | None = None
+    """When the route was first seen to carry the step's share; the step's duration counts from here."""
+    deadline_at: Time
+    """When the candidate is rejected if the step has not passed."""
+    evidence: Annotated[list[Evidence], Field(max_length=16)] = []
+    """What each metric has shown."""
+
+
+class CanaryPlan(Tolerant):
+    """One step of the pinned plan."""
+
+    weight: Percent100
+    """Share of requests in percent."""
+    duration: ShortText = "0s"
+    """Shortest time at this share."""
+
+
+Trying.model_rebuild()
+
+
+class Leaving(Tolerant):
+    """A revision whose traffic has ended or is ending."""
+
+    revision: ShortText
+    """Name of the revision."""
+    since: Time
+    """When it was decided that it goes."""
+    after: Time
+    """Its pods stay at least until then."""
+
+
+class Refused(Tolerant):
+    """A revision that was tried and taken off; it is not tried again until the spec changes."""
+
+    revision: ShortText
+    """Name of the revision."""
+    version: ShortText = ""
+    """Its model.version."""
+    reason: ShortText
+    """Why, one of the documented reasons."""
+    at: Time
+    """When."""
+    message: Text = ""
+    """The numbers behind it."""
+
+
+class ConditionStatus(StrEnum):
+    """Truth of a condition."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
+class Condition(Tolerant):
+    """One observed fact, as in the Kubernetes API conventions."""
+
+    type: Annotated[ShortText, Field(json_schema_extra={"minLength": 1})]
+    """Ready, Available, Reconciling or Stalled; the last two are present only while they are True."""
+    status: ConditionStatus
+    """True, False or Unknown."""
+    reason: ShortText
+    """One of the documented reasons."""
+    message: Text = ""
+    """A sentence for the person on call, with the numbers or the fix in it."""
+    observed_generation: Annotated[int, Field(ge=0)] = 0
+    """metadata.generation that this speaks of."""
+    last_transition_time: Time
+    """When `status` last changed."""
+
+
+class Status(Tolerant):
+    """What is, as last observed."""
+
+    observed_generation: Annotated[int, Field(ge=-1)] = -1
+    """metadata.generation that this status speaks of; -1 before the first look."""
+    stable: Serving | None = None
+    """The revision that is trusted with the traffic."""
+    candidate: Trying | None = None
+    """The revision that is being tried."""
+    leaving: Annotated[list[Leaving], Field(max_length=32, json_schema_extra=list_map("revision"))] = []
+    """Revisions whose traffic has ended or is ending."""
+    rejected: Annotated[list[Refused], Field(max_length=20, json_schema_extra=list_map("revision"))] = []
+    """Revisions that were tried and taken off, latest last."""
+    replicas: Count = 0
+    """Ready replicas of all revisions."""
+    url: ShortText = ""
+    """Where clients reach the model inside the cluster; through a gateway its first host name and path."""
+    conditions: Annotated[list[Condition], Field(max_length=16, json_schema_extra=list_map("type"))] = []
+    """Ready, Available, and Reconciling or Stalled while they are true."""

@@ -1,0 +1,1 @@
+"""The decision: pure, from World to Plan."""

@@ -1,0 +1,55 @@
+"""Verdicts -> conditions, as kstatus reads them: Ready always there, Reconciling and Stalled only while true."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from penstock.api.status import Condition, ConditionStatus, Status
+from penstock.model.reasons import Reason
+from penstock.model.schedule import spell
+from penstock.model.values import World
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is to be said: is it ready, is it available, is it stuck, and why."""
+
+    ready: bool
+    available: bool
+    stalled: bool
+    reason: Reason
+    message: str
+    outage: str = ""
+
+
+def conditions(world: World, before: Status, claim: Claim) -> list[Condition]:
+    """The full list; `lastTransitionTime` moves only when a status flips."""
+    return [_condition(world, before, fact) for fact in _facts(claim)]
+
+
+def _facts(claim: Claim) -> Iterable[tuple[str, bool, Reason, str]]:
+    yield "Ready", claim.ready, claim.reason, claim.message
+    yield (
+        "Available",
+        claim.available,
+        Reason.AVAILABLE if claim.available else Reason.UNAVAILABLE,
+        "the stable revision answers" if claim.available else claim.outage,
+    )
+    if claim.stalled:
+        yield "Stalled", True, claim.reason, claim.message
+    elif not claim.ready:
+        yield "Reconciling", True, claim.reason, claim.message
+
+
+def _condition(world: World, before: Status, fact: tuple[str, bool, Reason, str]) -> Condition:
+    kind, value, reason, message = fact
+    status = ConditionStatus.TRUE if value else ConditionStatus.FALSE
+    old = next((c for c in before.conditions if c.type == kind), None)
+    since = old.last_transition_time if old and old.status == status else spell(world.now)
+    return Condition(
+        type=kind,
+        status=status,
+        reason=reason.value,
+        message=message[:1024],
+        observed_generation=world.generation,
+        last_transition_time=since,
+    )

@@ -1,0 +1,103 @@
+"""The full set of objects that should exist, from World and the status about to be recorded. Builders only.
+
+Whatever is not in the set is pruned; what a scaler owns is left out; every object carries our owner reference.
+"""
+
+from collections.abc import Mapping
+
+from penstock.model import names
+from penstock.model.kinds import KINDS
+from penstock.model.values import Manifest, Snapshot, World
+from penstock.routing import gateway
+from penstock.scaling import hpa
+
+PER_REVISION = ("ControllerRevision", "Deployment", "Service", "HorizontalPodAutoscaler")
+
+
+def make_object(world: World, kind: str, name: str, body: Manifest) -> Manifest:
+    """Any object of ours: labelled, owned by the ModelDeployment, stamped with the digest of what it says."""
+    owner = {
+        "apiVersion": KINDS["ModelDeployment"].api_version,
+        "kind": "ModelDeployment",
+        "name": world.name,
+        "uid": world.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+    revision = name if kind in PER_REVISION and name != world.name else None
+    metadata = {
+        "name": name,
+        "namespace": world.namespace,
+        "labels": names.labels(world.name, revision),
+        "ownerReferences": [owner],
+    }
+    made = {"apiVersion": KINDS[kind].api_version, "kind": kind, "metadata": metadata, **body}
+    metadata["annotations"] = {names.ANNOTATION_APPLIED: names.digest(made)}
+    return made
+
+
+def make_revision(world: World, name: str, snapshot: Snapshot, floor: int) -> list[Manifest]:
+    """The objects of one revision, sized for `floor` replicas at least."""
+    assert world.spec
+    scaling = world.spec.scaling
+    made = [
+        make_object(world, "ControllerRevision", name, {"data": _record(snapshot), "revision": snapshot.number}),
+        make_object(world, "Deployment", name, {"spec": _deployment(world, name, (snapshot, floor))}),
+        make_object(world, "Service", name, {"spec": _service(snapshot.port, name)}),
+    ]
+    if hpa.owns_replicas(scaling):
+        made.append(make_object(world, "HorizontalPodAutoscaler", name, {"spec": hpa.make(scaling, name, floor)}))
+    return made
+
+
+def _record(snapshot: Snapshot) -> Manifest:
+    return {
+        "version": snapshot.version,
+        "port": snapshot.port,
+        "template": snapshot.template,
+        "profile": dict(snapshot.profile),
+    }
+
+
+def read_snapshot(revision: Manifest) -> Snapshot:
+    """The snapshot that a ControllerRevision of ours holds."""
+    record = revision["data"]
+    return Snapshot(record["version"], record["port"], record["template"], record["profile"], revision["revision"])
+
+
+def _deployment(world: World, name: str, content: tuple[Snapshot, int]) -> Manifest:
+    assert world.spec
+    snapshot, floor = content
+    spec: Manifest = {
+        "selector": {"matchLabels": {names.LABEL_NAME: world.name, names.LABEL_REVISION: name}},
+        "template": snapshot.template,
+        "revisionHistoryLimit": 0,
+    }
+    return spec if hpa.owns_replicas(world.spec.scaling) else spec | {"replicas": floor}
+
+
+def _service(port: int, revision: str) -> Manifest:
+    ports = [{"name": "http", "port": gateway.PORT, "targetPort": port, "protocol": "TCP"}]
+    return {"selector": {names.LABEL_REVISION: revision}, "ports": ports}
+
+
+def make_shared(world: World, stable: str, port: int) -> list[Manifest]:
+    """The apex Service, which answers under the ModelDeployment's name, and the disruption budget of its pods."""
+    selector = {"matchLabels": {names.LABEL_NAME: world.name}}
+    return [
+        make_object(world, "Service", world.name, {"spec": _service(port, stable)}),
+        make_object(world, "PodDisruptionBudget", world.name, {"spec": {"selector": selector, "maxUnavailable": 1}}),
+    ]
+
+
+def make_route(world: World, weights: Mapping[str, int]) -> list[Manifest]:
+    """The HTTPRoute with these weights; none where the spec names no gateway."""
+    assert world.spec
+    if not world.spec.traffic or not weights:
+        return []
+    return [make_object(world, "HTTPRoute", world.name, {"spec": gateway.make(world.spec.traffic, weights)})]
+
+
+def share(percent: int, of: int) -> int:
+    """Pods that carry `percent` of what `of` pods carry: rounded up, at least one."""
+    return max(1, -(-percent * of // 100))

@@ -1,0 +1,206 @@
+"""The whole thought of a turn: the machine's move, what should exist, what may go, what to say, when to look again.
+
+`decide` is what the loop calls and what a dry run calls; it never raises for anything that can be expected.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+from penstock.api.fields import span
+from penstock.api.status import Serving, Status, Trying
+from penstock.core import desired, evidence, strategy, traffic
+from penstock.core.conditions import Claim, conditions
+from penstock.core.decide import Turn, advance
+from penstock.core.template import make_snapshot, wanted_revision
+from penstock.model.reasons import Reason
+from penstock.model.schedule import read
+from penstock.model.values import Manifest, Plan, Problem, Snapshot, Workload, World
+
+HISTORY = 10  # ControllerRevisions kept beyond those in use
+
+
+def decide(world: World) -> Plan:
+    """From what is to what follows."""
+    turn = advance(world)
+    status = _seen(world, turn.status)
+    claim = _claim(world, turn, status)
+    status = status.model_copy(
+        update={"observed_generation": world.generation, "conditions": conditions(world, world.status, claim)}
+    )
+    if not world.spec:
+        return Plan(status)
+    children = _children(world, status)
+    prune = world.owned - {(c["kind"], c["metadata"]["name"]) for c in children} - _kept(world, status)
+    return Plan(status, tuple(children), frozenset(prune), turn.notices, _again(world, turn, status))
+
+
+def _seen(world: World, status: Status) -> Status:
+    """Fill in what is read back: weights, replicas, address; and forget the leaving that are gone."""
+    update: dict[str, object] = {
+        "replicas": sum(w.ready for w in world.workloads.values()),
+        "url": _url(world),
+        "leaving": [g for g in status.leaving if not _is_over(world, g.revision, g.after)],
+    }
+    if status.stable:
+        update["stable"] = status.stable.model_copy(update={"weight": _weight(world, status.stable)})
+    if status.candidate:
+        update["candidate"] = status.candidate.model_copy(update={"weight": _weight(world, status.candidate)})
+    return status.model_copy(update=update)
+
+
+def _is_over(world: World, revision: str, after: str) -> bool:
+    return traffic.is_gone(world, revision, after) and ("Deployment", revision) not in world.owned
+
+
+def _weight(world: World, side: Serving | Trying) -> int:
+    if world.spec and not world.spec.traffic:
+        return 100 if isinstance(side, Serving) and world.workloads.get(side.revision, Workload()).ready else 0
+    if world.route and world.route.programmed:
+        return world.route.weights.get(side.revision, 0)
+    return side.weight
+
+
+def _url(world: World) -> str:
+    if not world.spec:
+        return world.status.url
+    if not world.spec.traffic:
+        return f"http://{world.name}.{world.namespace}.svc"
+    host = next(iter(world.spec.traffic.hostnames), f"<gateway {world.spec.traffic.gateway.name}>")
+    return f"http://{host}{world.spec.traffic.path}"
+
+
+def _claim(world: World, turn: Turn, status: Status) -> Claim:
+    outage = _outage(world, status)
+    say = partial(Claim, available=not outage, outage=outage)
+    for problem in (world.problem, world.fault):
+        if problem:
+            return say(ready=False, stalled=True, reason=problem.reason, message=problem.message)
+    if status.candidate:
+        reason, message = _progress(turn, status)
+        return say(ready=False, stalled=turn.overdue, reason=reason, message=message)
+    assert world.spec and status.stable
+    if status.stable.revision != wanted_revision(world):
+        return say(ready=False, stalled=True, reason=Reason.ROLLED_BACK, message=_why_rejected(world, status))
+    missing = _missing(world, status.stable, outage)
+    if missing:
+        return say(ready=False, stalled=False, reason=missing.reason, message=missing.message)
+    return say(ready=True, stalled=False, reason=Reason.SETTLED, message=f"version {status.stable.version} serves")
+
+
+def _missing(world: World, stable: Serving, outage: str) -> Problem | None:
+    """What the wanted, stable revision still lacks."""
+    home = world.workloads.get(stable.revision, Workload())
+    if outage:
+        return Problem(Reason.UNAVAILABLE, outage)
+    if home.ready < home.desired:
+        said = f": {home.trouble}" if home.trouble else ""
+        return Problem(Reason.WAITING_FOR_PODS, f"{home.ready} of {home.desired} pods ready{said}")
+    if stable.weight < 100:
+        return Problem(Reason.WAITING_FOR_ROUTE, "the gateway has not confirmed 100% for the stable revision yet")
+    return None
+
+
+def _outage(world: World, status: Status) -> str:
+    """Why nobody is answered; empty while the stable revision can answer. A gateway still at work is no outage."""
+    if not status.stable:
+        return "no revision has been ready yet"
+    home = world.workloads.get(status.stable.revision, Workload())
+    if not home.ready:
+        return f"no pod of version {status.stable.version} is ready" + (f": {home.trouble}" if home.trouble else "")
+    if not (world.spec and world.spec.traffic):
+        return ""
+    return world.route.message if world.route else "the HTTPRoute is not there yet"
+
+
+def _progress(turn: Turn, status: Status) -> tuple[Reason, str]:
+    candidate = status.candidate
+    assert candidate
+    where = f"version {candidate.version}, step {candidate.step + 1} of {len(candidate.steps)}"
+    if turn.waits is None:
+        return Reason.ROLLOUT_STARTED, f"{where} ({candidate.steps[candidate.step].weight}%) begins"
+    until = f"; given up at {candidate.deadline_at[:19]}Z" if status.stable else ""
+    return turn.waits.reason, f"{where}: {turn.waits.message}{until}"
+
+
+def _why_rejected(world: World, status: Status) -> str:
+    wanted = wanted_revision(world)
+    found = next((r for r in status.rejected if r.revision == wanted), None)
+    assert status.stable
+    why = f"{found.reason}: {found.message}" if found else "it was rejected before"
+    refused = found.version if found else wanted
+    serves = f"version {refused} was taken off, version {status.stable.version} serves"
+    return f"{serves}. {why}. Change the spec to try again."
+
+
+def _children(world: World, status: Status) -> list[Manifest]:
+    made: list[Manifest] = []
+    for revision, floor in _sizes(world, status).items():
+        snapshot = _snapshot(world, revision)
+        if snapshot:
+            made += desired.make_revision(world, revision, snapshot, floor)
+    home = status.stable or status.candidate
+    front = _snapshot(world, home.revision) if home else None
+    if home and front:
+        made += desired.make_shared(world, home.revision, front.port)
+    return made + desired.make_route(world, traffic.weights(world, status))
+
+
+def _snapshot(world: World, revision: str) -> Snapshot | None:
+    """The stored snapshot; rendered anew only for the revision that the spec asks for and that has none yet."""
+    if revision in world.snapshots:
+        return world.snapshots[revision]
+    if world.spec and world.runtime and revision == wanted_revision(world):
+        made = make_snapshot(world)
+        return None if isinstance(made, Problem) else made
+    return None
+
+
+def _sizes(world: World, status: Status) -> dict[str, int]:
+    """Fewest replicas of each revision that is in use; what leaves keeps its size until it goes."""
+    assert world.spec
+    made: dict[str, int] = {}
+    if status.stable:
+        held = status.candidate.stable_replicas if status.candidate else 0
+        made[status.stable.revision] = strategy.full_size(world, held)
+    if status.candidate:
+        made[status.candidate.revision] = strategy.present_step(world, status.candidate).replicas
+    for gone in status.leaving:
+        if not traffic.is_gone(world, gone.revision, gone.after):
+            made[gone.revision] = world.workloads.get(gone.revision, Workload()).desired or 1
+    return made
+
+
+def _kept(world: World, status: Status) -> frozenset[tuple[str, str]]:
+    """What stays though it is not rendered: revisions in use whose snapshot was lost, and the latest records."""
+    in_use = {side.revision for side in (status.stable, status.candidate) if side}
+    lost = {(kind, name) for kind, name in world.owned if name in in_use and name not in world.snapshots}
+    lost -= {(kind, name) for kind, name in lost if kind == "HorizontalPodAutoscaler"}
+    old = sorted((s.number, name) for name, s in world.snapshots.items() if name not in in_use)
+    return frozenset(lost) | frozenset(("ControllerRevision", name) for _, name in old[-HISTORY:])
+
+
+def _again(world: World, turn: Turn, status: Status) -> datetime | None:
+    candidate = status.candidate
+    after = [read(g.after) for g in status.leaving if read(g.after) > world.now]
+    if not candidate:
+        return _earliest(*after)
+    moved = world.now if turn.notices or candidate.shifted_at != _shifted(world.status) else None
+    deadline = read(candidate.deadline_at) if read(candidate.deadline_at) > world.now else None
+    return _earliest(moved, turn.waits.again if turn.waits else None, deadline, _next_look(world, status), *after)
+
+
+def _earliest(*times: datetime | None) -> datetime | None:
+    return min((t for t in times if t), default=None)
+
+
+def _shifted(status: Status) -> str | None:
+    return status.candidate.shifted_at if status.candidate else None
+
+
+def _next_look(world: World, status: Status) -> datetime | None:
+    """The next window; a source that was silent just now is asked again an interval from now, not at once."""
+    look = evidence.next_look(replace(world, status=status))
+    if look is None or not world.spec or not world.spec.analysis:
+        return None
+    return look if look > world.now else world.now + span(world.spec.analysis.interval)

@@ -1,0 +1,64 @@
+"""Can the wanted revision be made and judged? Finds its runtime, or the problem that a person must mend.
+
+A revision that has a snapshot needs no runtime any more: editing or deleting a ModelRuntime stops nothing that runs.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from penstock.api.runtime import RuntimeSpec
+from penstock.core.evidence import ratio
+from penstock.core.template import make_snapshot, wanted_revision
+from penstock.model.reasons import Reason
+from penstock.model.values import Problem, Snapshot, World
+
+Runtimes = Mapping[str, RuntimeSpec | Problem]
+
+
+def resolve(world: World, runtimes: Callable[[], Runtimes], sources: frozenset[str]) -> World:
+    """The world with its runtime, or with its problem; runtimes are read only where a revision is still to be made."""
+    known = world.snapshots.get(wanted_revision(world))
+    if known:
+        return replace(world, problem=_unjudged(world, known, sources))
+    found = _runtime(world, runtimes())
+    if isinstance(found, Problem):
+        return replace(world, problem=found)
+    world = replace(world, runtime=found)
+    made = make_snapshot(world)
+    return replace(world, problem=made if isinstance(made, Problem) else _unjudged(world, made, sources))
+
+
+def _runtime(world: World, runtimes: Runtimes) -> tuple[str, RuntimeSpec] | Problem:
+    assert world.spec
+    name = world.spec.runtime or _by_format(world.spec.model.format, runtimes)
+    if isinstance(name, Problem):
+        return name
+    if name not in runtimes:
+        return Problem(Reason.RUNTIME_NOT_FOUND, f"no ModelRuntime {name}; there are: {_listed(runtimes)}")
+    found = runtimes[name]
+    return found if isinstance(found, Problem) else (name, found)
+
+
+def _by_format(kind: str, runtimes: Runtimes) -> str | Problem:
+    fits = sorted(n for n, r in runtimes.items() if isinstance(r, RuntimeSpec) and kind in r.formats)
+    if len(fits) == 1:
+        return fits[0]
+    lists = (
+        f"several ModelRuntimes list format {kind}: {_listed(fits)}" if fits else f"no ModelRuntime lists format {kind}"
+    )
+    return Problem(Reason.RUNTIME_NOT_FOUND, f"{lists}; name one in spec.runtime, there are: {_listed(runtimes)}")
+
+
+def _listed(found: Iterable[str]) -> str:
+    return ", ".join(sorted(found)) or "none"
+
+
+def _unjudged(world: World, snapshot: Snapshot, sources: frozenset[str]) -> Problem | None:
+    assert world.spec
+    if not world.spec.analysis:
+        return None
+    source = world.spec.analysis.source
+    if source not in sources:
+        return Problem(Reason.SOURCE_NOT_FOUND, f"no metric source {source}; the operator has: {_listed(sources)}")
+    answers = (ratio(metric, snapshot.profile) for metric in world.spec.analysis.metrics)
+    return next((a for a in answers if isinstance(a, Problem)), None)

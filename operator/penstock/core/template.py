@@ -1,0 +1,126 @@
+"""Spec and runtime -> the immutable snapshot of a revision, its pod template rendered once and for all.
+
+The result is stored in a ControllerRevision and never rendered again, so that neither a new operator nor an edited
+ModelRuntime restarts a pod. Defaults for safety (restricted pod security) are set here and cannot be switched off.
+"""
+
+from penstock.api.runtime import RuntimeSpec
+from penstock.api.serving import EnvVar
+from penstock.api.spec import Spec
+from penstock.model.names import labels, revision_name
+from penstock.model.reasons import Reason
+from penstock.model.values import Manifest, Problem, Snapshot, World
+
+LINGER = 10  # seconds that a pod still answers after it has left the endpoints
+
+
+def intent(spec: Spec) -> Manifest:
+    """What the user wrote about the pods; defaults and empty values left out."""
+    return _prune(spec.model_dump(by_alias=True, exclude_unset=True, include={"model", "runtime", "server", "pod"}))
+
+
+def _prune(tree: Manifest) -> Manifest:
+    kept = {k: _prune(v) if isinstance(v, dict) else v for k, v in tree.items()}
+    return {k: v for k, v in kept.items() if v not in ({}, [], None)}
+
+
+def wanted_revision(world: World) -> str:
+    """Name of the revision that the spec asks for."""
+    assert world.spec
+    return revision_name(world.name, intent(world.spec))
+
+
+def make_snapshot(world: World) -> Snapshot | Problem:
+    """The revision that the spec asks for, rendered with today's runtime; or what is missing for it."""
+    assert world.spec and world.runtime
+    spec, (_, runtime) = world.spec, world.runtime
+    image = spec.server.image or runtime.container.image
+    if not image:
+        return Problem(Reason.IMAGE_MISSING, "neither spec.server.image nor the ModelRuntime's container.image is set")
+    revision = wanted_revision(world)
+    template = {
+        "metadata": {"labels": labels(world.name, revision), "annotations": _scrape(runtime)},
+        "spec": _pod(world, image),
+    }
+    profile = runtime.metrics.model_dump(by_alias=True, exclude_none=True)
+    number = 1 + max((s.number for s in world.snapshots.values()), default=0)
+    return Snapshot(spec.model.version, runtime.container.port, template, profile, number)
+
+
+def _scrape(runtime: RuntimeSpec) -> dict[str, str]:
+    c = runtime.container
+    port = str(c.metrics_port or c.port)
+    return {"prometheus.io/scrape": "true", "prometheus.io/port": port, "prometheus.io/path": c.metrics_path}
+
+
+def _pod(world: World, image: str) -> Manifest:
+    assert world.spec and world.runtime
+    pod, (_, runtime) = world.spec.pod, world.runtime
+    made: Manifest = {
+        "automountServiceAccountToken": False,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "terminationGracePeriodSeconds": LINGER + runtime.container.shutdown_seconds,
+        "containers": [_container(world, image)],
+        "volumes": [{"name": "tmp", "emptyDir": {}}, *_model_volume(world.spec)],
+    }
+    wrote = pod.model_dump(by_alias=True, exclude_unset=True, exclude_none=True)
+    return made | _prune(wrote)
+
+
+def _container(world: World, image: str) -> Manifest:
+    assert world.spec and world.runtime
+    server, (_, runtime) = world.spec.server, world.runtime
+    c = runtime.container
+    probe = {"httpGet": {"path": _fill(c.readiness.path, world), "port": "http"}}
+    ports = {"http": c.port} | ({"metrics": c.metrics_port} if c.metrics_port and c.metrics_port != c.port else {})
+    made: Manifest = {
+        "name": "server",
+        "image": image,
+        "args": [_fill(a, world) for a in (server.args if server.args is not None else c.args)],
+        "command": [_fill(a, world) for a in c.command],
+        "env": [{"name": n, "value": _fill(v, world)} for n, v in _env(c.env, server.env).items()],
+        "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports.items()],
+        "resources": (server.resources or c.resources).model_dump(exclude_unset=True),
+        "readinessProbe": probe
+        | c.readiness.model_dump(by_alias=True, include={"period_seconds", "timeout_seconds", "failure_threshold"}),
+        "lifecycle": {"preStop": {"sleep": {"seconds": LINGER}}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}, *_model_mount(world)],
+    }
+    return {k: v for k, v in made.items() if v not in ({}, [], None)}
+
+
+def _env(*layers: list[EnvVar]) -> dict[str, str]:
+    return {var.name: var.value for layer in layers for var in layer}
+
+
+def _fill(text: str, world: World) -> str:
+    """Literal placeholders only: no expressions, so nothing that a user writes is evaluated."""
+    assert world.spec and world.runtime
+    known = {"path": world.runtime[1].container.model_path, "name": world.name, "version": world.spec.model.version}
+    for key, value in known.items():
+        text = text.replace("{{model." + key + "}}", value)
+    return text
+
+
+def _model_volume(spec: Spec) -> list[Manifest]:
+    scheme, _, rest = (spec.model.uri or "").partition("://")
+    if scheme == "oci":
+        return [{"name": "model", "image": {"reference": rest, "pullPolicy": "IfNotPresent"}}]
+    if scheme == "pvc":
+        return [{"name": "model", "persistentVolumeClaim": {"claimName": rest.partition("/")[0], "readOnly": True}}]
+    return []
+
+
+def _model_mount(world: World) -> list[Manifest]:
+    assert world.spec and world.runtime
+    scheme, _, rest = (world.spec.model.uri or "").partition("://")
+    if not scheme:
+        return []
+    mount: Manifest = {"name": "model", "mountPath": world.runtime[1].container.model_path, "readOnly": True}
+    path = rest.partition("/")[2] if scheme == "pvc" else ""
+    return [mount | ({"subPath": path} if path else {})]

@@ -1,0 +1,128 @@
+"""Prometheus API (also Thanos, Mimir, VictoriaMetrics): raw samples of two counters, added up exactly by us.
+
+Raw samples instead of increase(): extrapolated rates are not counts, and increase() drops the first event of a counter
+that is born with it. Knows an address that the administrator gave, and nothing of the user's ever becomes part of one.
+Answers are capped in bytes, series and time; whatever is not usable is Silence, in words.
+"""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+
+from penstock.model.values import Answer, Arm, Counts, Question, Selector, Silence
+from penstock.stats.counters import Sample, increment
+
+MAX_BYTES = 4 << 20
+MAX_SERIES = 2000
+LOOKBACK = timedelta(minutes=2)  # how far before the window a counter's last sample is looked for
+LABEL_REVISION = "penstock_dev_revision"
+
+Series = dict[str, dict[tuple[tuple[str, str], ...], list[Sample]]]  # pod -> labels -> samples
+
+
+class Unusable(Exception):
+    """The source answered with something that cannot be counted."""
+
+
+@dataclass
+class Prometheus:
+    """One metric source."""
+
+    name: str
+    url: str
+    session: aiohttp.ClientSession
+    timeout: float = 5.0
+
+    async def ask(self, question: Question) -> Answer:
+        """Counts of both arms in the window, or Silence with the reason; never raises for what a source may do."""
+        try:
+            mine = await self._arm(question, question.candidate)
+            home = await self._arm(question, question.stable) if question.stable else (0, 0)
+        except Unusable as error:
+            return Silence(f"metric source {self.name}: {error}")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return Silence(f"metric source {self.name} does not answer: {type(error).__name__}")
+        return Counts(*mine, *home)
+
+    async def _arm(self, question: Question, arm: Arm) -> tuple[int, int]:
+        totals = await self._samples(question, arm, arm.ratio.total)
+        parts = await self._samples(question, arm, arm.ratio.part)
+        start, end = question.start.timestamp(), question.end.timestamp()
+        known = {pod for pod, series in totals.items() if arm.born or _reaches(series, start)}
+        total = _grown(totals, known, (start, end))
+        part = min(_grown(parts, known, (start, end)), total)
+        return (total - part if arm.ratio.part_is_good else part), total
+
+    async def _samples(self, question: Question, arm: Arm, selector: Selector) -> Series:
+        matchers = [f'namespace="{question.namespace}"', f'{LABEL_REVISION}="{arm.revision}"']
+        matchers += [selector.where.rstrip(", ")] if selector.where else []
+        seconds = int((question.end - question.start + LOOKBACK).total_seconds()) + 1
+        query = f"{selector.name}{{{','.join(matchers)}}}[{seconds}s]"
+        result = await self._query(query, question.end.timestamp())
+        found: Series = defaultdict(dict)
+        for item in result:
+            labels, samples = _series(item)
+            found[labels.get("pod", "")][tuple(sorted(labels.items()))] = samples
+        return found
+
+    async def _query(self, query: str, at: float) -> list[Any]:
+        body = {"query": query, "time": f"{at:.3f}", "timeout": f"{self.timeout * 1000:.0f}ms"}
+        timeout = aiohttp.ClientTimeout(total=self.timeout)
+        url = self.url.rstrip("/") + "/api/v1/query"
+        async with self.session.post(url, data=body, timeout=timeout, allow_redirects=False) as response:
+            text = await response.content.read(MAX_BYTES + 1)
+            while len(text) <= MAX_BYTES and (more := await response.content.read(MAX_BYTES + 1 - len(text))):
+                text += more
+        return _matrix(response.status, text)
+
+
+def _matrix(status: int, text: bytes) -> list[Any]:
+    if len(text) > MAX_BYTES:
+        raise Unusable(f"an answer of more than {MAX_BYTES >> 20} MiB")
+    try:
+        answer = json.loads(text)
+    except (ValueError, RecursionError):
+        raise Unusable(f"HTTP {status} and no JSON") from None
+    if not isinstance(answer, dict):
+        raise Unusable(f"HTTP {status} and no answer of a Prometheus")
+    if status != 200 or answer.get("status") != "success":
+        raise Unusable(f"HTTP {status} {answer.get('errorType') or ''}".strip()[:100])
+    if answer.get("warnings"):  # a store behind it is missing: half the requests are not all the requests
+        raise Unusable("a partial answer: it came with warnings")
+    return _result(answer.get("data"))
+
+
+def _result(found: Any) -> list[Any]:
+    if not isinstance(found, dict) or found.get("resultType") != "matrix" or not isinstance(found.get("result"), list):
+        raise Unusable("not a matrix of samples")
+    if len(found["result"]) > MAX_SERIES:
+        raise Unusable(f"more than {MAX_SERIES} series")
+    result: list[Any] = found["result"]
+    return result
+
+
+def _series(item: Any) -> tuple[dict[str, str], list[Sample]]:
+    """Labels and samples; a broken value (NaN, infinite, negative, no number) makes the answer unusable."""
+    try:
+        labels = {str(k): str(v) for k, v in item["metric"].items()}
+        made = [(float(at), float(value)) for at, value in item["values"]]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise Unusable("samples that are no pairs of time and number") from None
+    if any(not 0.0 <= value < float("inf") for _, value in made):
+        raise Unusable("a counter with a value that is no count")
+    return labels, made
+
+
+def _reaches(series: dict[tuple[tuple[str, str], ...], list[Sample]], start: float) -> bool:
+    return any(samples and samples[0][0] <= start for samples in series.values())
+
+
+def _grown(found: Series, known: set[str], window: tuple[float, float]) -> int:
+    grown = (
+        increment(samples, window, born=pod in known) for pod, series in found.items() for samples in series.values()
+    )
+    return round(sum(grown))

@@ -1,0 +1,1 @@
+"""The frozen values that every layer speaks; no behaviour beyond predicates."""

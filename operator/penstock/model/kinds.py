@@ -1,0 +1,36 @@
+"""The Kubernetes kinds that Penstock reads or writes, as one literal table.
+
+Everything that turns a kind into a URL, a watch or an RBAC rule reads this table; nothing else may name a plural.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Where a kind lives in the API."""
+
+    group: str
+    version: str
+    plural: str
+    namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        """The manifest's `apiVersion`."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+KINDS: dict[str, Kind] = {
+    "ModelDeployment": Kind("penstock.dev", "v1alpha1", "modeldeployments"),
+    "ModelRuntime": Kind("penstock.dev", "v1alpha1", "modelruntimes", namespaced=False),
+    "ControllerRevision": Kind("apps", "v1", "controllerrevisions"),
+    "Deployment": Kind("apps", "v1", "deployments"),
+    "Service": Kind("", "v1", "services"),
+    "HorizontalPodAutoscaler": Kind("autoscaling", "v2", "horizontalpodautoscalers"),
+    "PodDisruptionBudget": Kind("policy", "v1", "poddisruptionbudgets"),
+    "HTTPRoute": Kind("gateway.networking.k8s.io", "v1", "httproutes"),
+    "Pod": Kind("", "v1", "pods"),
+    "Event": Kind("events.k8s.io", "v1", "events"),
+    "Lease": Kind("coordination.k8s.io", "v1", "leases"),
+}

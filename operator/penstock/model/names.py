@@ -1,0 +1,33 @@
+"""Every name, label and annotation that Penstock writes, and the hash that names a revision."""
+
+import hashlib
+import json
+from typing import Any
+
+LABEL_NAME = "penstock.dev/name"
+LABEL_REVISION = "penstock.dev/revision"
+LABEL_MANAGED = "app.kubernetes.io/managed-by"
+ANNOTATION_APPLIED = "penstock.dev/applied"
+MANAGER = "penstock"
+HASH_VERSION = "1"
+
+
+def canonical(value: Any) -> str:
+    """One spelling for equal JSON values, whatever order they were written in."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def digest(value: Any, length: int = 10) -> str:
+    """Hex digest of a JSON value's canonical spelling; letters first, so that it may end a DNS label."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:length]
+
+
+def revision_name(owner: str, intent: dict[str, Any]) -> str:
+    """`<name>-<hash>` of what the user wrote about the pods: never of defaults, so that no upgrade renames it."""
+    return f"{owner}-{digest([HASH_VERSION, intent])}"
+
+
+def labels(owner: str, revision: str | None = None) -> dict[str, str]:
+    """Labels of an object that Penstock owns."""
+    made = {LABEL_MANAGED: MANAGER, LABEL_NAME: owner}
+    return {**made, LABEL_REVISION: revision} if revision else made

@@ -1,0 +1,69 @@
+"""The closed list of reasons. Each says, in one line, what it means and what to do; the docs page is made from here.
+
+A reason is part of the API: never renamed, never reused for something else.
+"""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a condition is as it is, or why an Event was written."""
+
+    def __new__(cls, value: str, meaning: str) -> "Reason":
+        """A reason that carries its line of documentation."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    meaning: str
+
+    # settled
+    SETTLED = "Settled", "The wanted revision serves; nothing to do."
+    AVAILABLE = "Available", "The stable revision has ready pods and, with a gateway, a programmed route."
+    UNAVAILABLE = "Unavailable", "No revision can answer: see the message for the pods' own words."
+    # a rollout under way
+    ROLLOUT_STARTED = "RolloutStarted", "A new revision is being tried."
+    WAITING_FOR_PODS = "WaitingForPods", "The candidate's pods are not ready yet; the message names what they say."
+    WAITING_FOR_ROUTE = (
+        "WaitingForRoute",
+        "The gateway has not confirmed the wanted weights yet; look at the HTTPRoute's status.",
+    )
+    HOLDING_STEP = "HoldingStep", "The step's share is routed and its duration runs."
+    NOT_ENOUGH_EVIDENCE = (
+        "NotEnoughEvidence",
+        "Too few requests, or odds that lean against the candidate: waits for more.",
+    )
+    METRICS_UNAVAILABLE = (
+        "MetricsUnavailable",
+        "The metric source gave no usable answer: holds, never promotes. Mend the source.",
+    )
+    STEP_ENTERED = "StepEntered", "The candidate passed a step and enters the next."
+    PROMOTED = "Promoted", "The candidate passed every step and is now stable."
+    SUPERSEDED = "Superseded", "The spec changed in mid-rollout; the candidate leaves without a verdict."
+    # a candidate taken off
+    ROLLED_BACK = "RolledBack", "The wanted revision was rejected; the stable one serves. Change the spec to try again."
+    ERROR_RATE_ABOVE_LIMIT = "ErrorRateAboveLimit", "The candidate fails more requests than the objective allows."
+    ERROR_RATE_ABOVE_STABLE = "ErrorRateAboveStable", "The candidate fails more requests than the stable revision."
+    SLOW_RATE_ABOVE_LIMIT = "SlowRateAboveLimit", "More of the candidate's requests are slow than the objective allows."
+    SLOW_RATE_ABOVE_STABLE = (
+        "SlowRateAboveStable",
+        "More of the candidate's requests are slow than the stable revision's.",
+    )
+    NEVER_READY = "NeverReady", "The candidate's pods were not ready at the deadline; the message names the cause."
+    ROUTE_NOT_PROGRAMMED = "RouteNotProgrammed", "The gateway had not confirmed the weights at the deadline."
+    EVIDENCE_MISSING = (
+        "EvidenceMissing",
+        "There was not enough evidence at the deadline: too little traffic, or a dead metric source.",
+    )
+    # the wish cannot be carried out
+    INVALID_SPEC = "InvalidSpec", "The operator cannot read the spec; the message names the field."
+    RUNTIME_NOT_FOUND = "RuntimeNotFound", "No such ModelRuntime, or none (or several) list the model's format."
+    RUNTIME_LACKS_METRIC = "RuntimeLacksMetric", "The runtime's metric profile cannot answer a metric of the analysis."
+    IMAGE_MISSING = "ImageMissing", "Neither the runtime nor spec.server gives an image."
+    SOURCE_NOT_FOUND = "SourceNotFound", "The operator's configuration has no metric source of that name."
+    CONFLICT = "Conflict", "An object of that name exists and belongs to somebody else; it is left alone."
+    REFUSED_BY_API = (
+        "RefusedByApi",
+        "The API server refused a write (quota, policy, missing API); the message quotes it.",
+    )

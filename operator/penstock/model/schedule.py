@@ -1,0 +1,15 @@
+"""UTC times as status spells them."""
+
+from datetime import UTC, datetime, timedelta
+
+LAG = timedelta(seconds=1)  # a metric sample may be stored a little after the time it carries
+
+
+def spell(at: datetime) -> str:
+    """RFC 3339 with microseconds, in UTC."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def read(text: str) -> datetime:
+    """The time that `spell` wrote; also without fraction. `ValueError` for anything else."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)

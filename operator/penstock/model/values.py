@@ -1,0 +1,182 @@
+"""The frozen values of one turn: what is seen (World), what is thought (Verdict, Step), what follows (Plan).
+
+No behaviour beyond predicates; no clock: `World.now` is the only time there is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from penstock.api.runtime import RuntimeSpec
+from penstock.api.spec import Spec
+from penstock.api.status import Status
+from penstock.model.reasons import Reason
+
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something expected that stands in the way, in words for the person who can mend it."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What a revision's Deployment and pods say."""
+
+    desired: int = 0
+    ready: int = 0
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """An immutable revision: its intent, and the pod template rendered when it was made."""
+
+    version: str
+    port: int
+    template: Manifest
+    profile: Mapping[str, Any]
+    number: int = 1
+
+
+@dataclass(frozen=True)
+class RouteSeen:
+    """What the HTTPRoute says: weights by revision, whether the gateway has taken them, its complaint if any."""
+
+    weights: Mapping[str, int]
+    programmed: bool
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Bad and all requests of the two arms in one window."""
+
+    candidate_bad: int
+    candidate_total: int
+    stable_bad: int = 0
+    stable_total: int = 0
+
+
+@dataclass(frozen=True)
+class Silence:
+    """A metric source that gave nothing usable: never a pass, never a failure."""
+
+    message: str
+
+
+Answer = Counts | Silence
+
+
+@dataclass(frozen=True)
+class Selector:
+    """Counters by metric name and label matchers."""
+
+    name: str
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Two counters to read: bad requests are `part` of `total`, or all others where part counts the good."""
+
+    part: Selector
+    total: Selector
+    part_is_good: bool = False
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One revision's side of a question; `born` says that its counters began at 0 inside the window."""
+
+    revision: str
+    ratio: Ratio
+    born: bool = False
+
+
+@dataclass(frozen=True)
+class Question:
+    """One metric over one window (start, end]: the candidate, and the stable revision where it is compared."""
+
+    source: str
+    namespace: str
+    candidate: Arm
+    stable: Arm | None
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class World:
+    """All that one turn may know."""
+
+    now: datetime
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    spec: Spec | None
+    status: Status
+    problem: Problem | None = None
+    fault: Problem | None = None
+    runtime: tuple[str, RuntimeSpec] | None = None
+    workloads: Mapping[str, Workload] = field(default_factory=dict)
+    snapshots: Mapping[str, Snapshot] = field(default_factory=dict)
+    owned: frozenset[tuple[str, str]] = frozenset()
+    route: RouteSeen | None = None
+    answers: Mapping[int, Answer] = field(default_factory=dict)
+
+
+class Outcome(Enum):
+    """What a check says."""
+
+    PASS = "pass"
+    WAIT = "wait"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A check's answer: with a reason, a sentence, and when to look again at the latest."""
+
+    outcome: Outcome
+    reason: Reason
+    message: str
+    again: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One share of traffic: how many pods it needs, how long it is held, and what must hold before the next."""
+
+    weight: int
+    seconds: float
+    replicas: int
+    checks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A transition worth telling people, with its evidence."""
+
+    warning: bool
+    reason: Reason
+    message: str
+    revision: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What follows from a World: what to record, what should exist, whom to tell, when to look again."""
+
+    status: Status
+    children: tuple[Manifest, ...] = ()
+    prune: frozenset[tuple[str, str]] = frozenset()
+    notices: tuple[Notice, ...] = ()
+    again: datetime | None = None

@@ -1,0 +1,1 @@
+"""Traffic -> manifests, and manifests -> traffic as it is; no client."""

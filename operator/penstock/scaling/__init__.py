@@ -1,0 +1,1 @@
+"""Bounds -> autoscaler manifests; no client."""

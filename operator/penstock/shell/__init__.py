@@ -1,0 +1,1 @@
+"""The six verbs around the decision, and all I/O with Kubernetes."""

@@ -1,0 +1,201 @@
+"""What the watches have shown: ModelDeployments and runtimes whole, children as small projections.
+
+No I/O and no decision. An older resourceVersion never replaces a newer one, so that the order of events, lists and our
+own writes' answers does not matter. A child keeps its live object only until a turn has compared it with what it
+should be; from then on a fingerprint tells whether anybody touched it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.core.desired import read_snapshot
+from penstock.model.names import ANNOTATION_APPLIED, LABEL_NAME, LABEL_REVISION, digest
+from penstock.model.values import Manifest, RouteSeen, Snapshot
+from penstock.routing import gateway
+
+Object = dict[str, Any]
+Key = tuple[str, str]
+WATCHED = (
+    "ControllerRevision",
+    "Deployment",
+    "Service",
+    "HorizontalPodAutoscaler",
+    "PodDisruptionBudget",
+    "HTTPRoute",
+    "Pod",
+)
+
+
+@dataclass
+class Child:
+    """What is remembered of one owned object."""
+
+    kind: str
+    name: str
+    uid: str
+    version: int
+    revision: str
+    applied: str
+    fingerprint: str
+    owner_uid: str
+    seen: Any
+    live: Object | None
+    verified: str = ""
+
+
+@dataclass
+class Cache:
+    """All that is known, by key of the ModelDeployment."""
+
+    parents: dict[Key, Object] = field(default_factory=dict)
+    runtimes: dict[str, Object] = field(default_factory=dict)
+    children: dict[Key, dict[tuple[str, str], Child]] = field(default_factory=dict)
+
+    def see_parent(self, live: Object) -> bool:
+        """Remember a ModelDeployment; True where somebody else changed it, False for our own status echo."""
+        meta = live["metadata"]
+        meta.pop("managedFields", None)
+        key = (meta["namespace"], meta["name"])
+        known = self.parents.get(key)
+        if known and known["metadata"]["uid"] == meta["uid"] and _version(known) >= _version(live):
+            return False
+        self.parents[key] = live
+        return not known or _asks(known) != _asks(live)
+
+    def forget_parent(self, key: Key, uid: str) -> None:
+        """Drop a ModelDeployment that is gone, unless a namesake has taken its place."""
+        if key in self.parents and self.parents[key]["metadata"]["uid"] == uid:
+            del self.parents[key]
+
+    def see_child(self, live: Object) -> Key | None:
+        """Remember an owned object; the key of its ModelDeployment where something of interest changed."""
+        key = owner_key(live)
+        if not key:
+            return None
+        mine = self.children.setdefault(key, {})
+        child = project(live)
+        known = mine.get((child.kind, child.name))
+        if known and known.uid == child.uid and known.version >= child.version:
+            return None
+        if known and known.uid == child.uid and known.verified and known.fingerprint == child.fingerprint:
+            child.verified, child.live = known.verified, None
+        mine[child.kind, child.name] = child
+        changed = not known or (known.fingerprint, known.seen) != (child.fingerprint, child.seen)
+        return key if changed else None
+
+    def forget_child(self, live: Object) -> Key | None:
+        """Drop an owned object that is gone."""
+        key = owner_key(live)
+        mine = self.children.get(key, {}) if key else {}
+        where = (live["kind"], live["metadata"]["name"])
+        if where in mine and mine[where].uid == live["metadata"]["uid"]:
+            del mine[where]
+        if key and not mine:
+            self.children.pop(key, None)
+        return key
+
+    def owned(self, key: Key) -> Iterator[Child]:
+        """The children of a ModelDeployment, pods too."""
+        return iter(list(self.children.get(key, {}).values()))
+
+
+def owner_key(live: Object) -> Key | None:
+    """Key of the ModelDeployment that an object names as its own; None for an object of somebody else."""
+    meta = live["metadata"]
+    name = (meta.get("labels") or {}).get(LABEL_NAME)
+    return (meta["namespace"], name) if name else None
+
+
+def project(live: Object) -> Child:
+    """The few facts that turns need."""
+    meta = live["metadata"]
+    meta.pop("managedFields", None)
+    owner: Object = next((ref for ref in meta.get("ownerReferences") or [] if ref.get("controller")), {})
+    pod = live["kind"] == "Pod"
+    return Child(
+        kind=live["kind"],
+        name=meta["name"],
+        uid=meta["uid"],
+        version=_version(live),
+        revision=(meta.get("labels") or {}).get(LABEL_REVISION, ""),
+        applied=(meta.get("annotations") or {}).get(ANNOTATION_APPLIED, ""),
+        fingerprint="" if pod else _fingerprint(live),
+        owner_uid=owner.get("uid", ""),
+        seen=_SEEN[live["kind"]](live) if live["kind"] in _SEEN else None,
+        live=None if pod else live,
+    )
+
+
+def _version(live: Object) -> int:
+    return int(live["metadata"]["resourceVersion"])
+
+
+def _asks(live: Object) -> tuple[Any, ...]:
+    meta = live["metadata"]
+    return meta["uid"], meta.get("generation"), meta.get("deletionTimestamp"), meta.get("annotations")
+
+
+def _fingerprint(live: Object) -> str:
+    """Digest of all that somebody could have edited; status and bookkeeping left out."""
+    meta = live["metadata"]
+    kept = {k: meta.get(k) for k in ("labels", "annotations", "ownerReferences", "deletionTimestamp")}
+    if live["kind"] == "Deployment":  # written by the Deployment controller itself
+        kept["annotations"] = {k: v for k, v in (kept["annotations"] or {}).items() if not k.startswith("deployment.")}
+    return digest([kept, {k: v for k, v in live.items() if k not in ("metadata", "status", "apiVersion")}], 16)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A Deployment's numbers."""
+
+    desired: int
+    ready: int
+    trouble: str = ""
+
+
+def _scale(live: Object) -> Scale:
+    status = live.get("status") or {}
+    # Where no pod can even be made (ServiceAccount, quota, pod security), only the Deployment has heard why.
+    failed = [c for c in status.get("conditions") or [] if c["type"] == "ReplicaFailure" and c["status"] == "True"]
+    trouble = f"{failed[0].get('reason')}: {failed[0].get('message', '')}"[:300] if failed else ""
+    return Scale(live["spec"].get("replicas", 1), status.get("readyReplicas", 0), trouble)
+
+
+def _trouble(live: Object) -> str:
+    """Why a pod is not ready, in the words of the kubelet or the scheduler; empty while it is merely starting."""
+    status = live.get("status") or {}
+    if live["metadata"].get("deletionTimestamp"):
+        return ""
+    for condition in status.get("conditions") or []:
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return f"{condition.get('reason')}: {condition.get('message', '')}"[:300]
+    for container in status.get("containerStatuses") or []:
+        ended = (container.get("lastState") or {}).get("terminated") or (container.get("state") or {}).get("terminated")
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if ended and not container.get("ready"):
+            return _ended(container, ended, waiting)
+        if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
+            return f"{waiting['reason']}: {waiting.get('message', '')}"[:300]
+    return ""
+
+
+def _ended(container: Object, ended: Object, waiting: Object) -> str:
+    cause = ended.get("reason") or waiting.get("reason") or "ended"
+    return f"{waiting.get('reason') or cause}: the server ended with exit code {ended.get('exitCode')} ({cause})"
+
+
+def _snapshot(live: Object) -> Snapshot:
+    return read_snapshot(live)
+
+
+def _route(live: Manifest) -> RouteSeen:
+    return gateway.read(live)
+
+
+_SEEN = {
+    "Deployment": _scale,
+    "Pod": _trouble,
+    "ControllerRevision": _snapshot,
+    "HTTPRoute": _route,
+}

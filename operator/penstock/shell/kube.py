@@ -1,0 +1,262 @@
+"""The only door to a Kubernetes API: verbs on plain dicts, each answered by an object or by one of the three faults.
+
+It must not decide, retry, cache or log: the queue retries, the loop decides. Every write passes the fence at the last
+moment before it is sent, so that a process that lost its lease writes nothing more. Requests wait for a free
+connection here and not inside the client, because a write that waits there could no longer be stopped.
+"""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from kubernetes.aio import config
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
+
+from penstock.model.faults import Retry
+from penstock.model.kinds import KINDS
+from penstock.shell.answers import DEFAULT_WAIT, cut, fault_of
+
+Object = dict[str, Any]
+Answer = tuple[int, Mapping[str, str], bytes]
+Fence = Callable[[], None]
+OnRequest = Callable[[str, str, int, float], None]
+
+FIELD_MANAGER = "penstock"
+PAGE = 500
+RELISTS = 3
+TIMEOUT = aiohttp.ClientTimeout(total=10, sock_connect=5)
+APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+JSON = "application/json"
+
+
+class Api(Protocol):
+    """What the rest of the shell may ask of Kubernetes; `Kube` and the tests' in-memory API both offer it."""
+
+    fence: Fence | None
+    on_request: OnRequest | None
+
+    async def apply(self, manifest: Object) -> Object:
+        """Server-side apply."""
+
+    async def create(self, manifest: Object) -> Object:
+        """POST."""
+
+    async def replace(self, manifest: Object) -> Object:
+        """PUT."""
+
+    async def patch_status(self, live: Object, status: Object, resource_version: str) -> Object:
+        """PATCH of the status."""
+
+    async def delete(self, kind: str, namespace: str | None, name: str, uid: str) -> None:
+        """DELETE."""
+
+    async def get(self, kind: str, namespace: str | None, name: str) -> Object | None:
+        """GET."""
+
+    def pages(self, kind: str, namespace: str | None = None, selector: str = "") -> AsyncIterator[list[Object]]:
+        """LIST."""
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, before it is HTTP."""
+
+    verb: str
+    method: str
+    kind: str
+    namespace: str | None = None
+    name: str = ""
+    query: dict[str, str] = field(default_factory=dict)
+    body: Object | None = None
+    content_type: str = JSON
+
+    @property
+    def where(self) -> str:
+        """How messages name the object."""
+        return f"{self.kind}/{self.name}" if self.name else self.kind
+
+    @property
+    def url(self) -> str:
+        """Path and query on the API server; names are quoted, so that no name can reach another path."""
+        kind = KINDS[self.kind]
+        parts = ["apis", kind.group, kind.version] if kind.group else ["api", kind.version]
+        if kind.namespaced and self.namespace:
+            parts += ["namespaces", self.namespace]
+        parts += [kind.plural] if self.method == "POST" or not self.name else [kind.plural, self.name]
+        parts += ["status"] if self.verb == "patch_status" else []
+        path = "/" + "/".join(quote(part, safe="") for part in parts)
+        return f"{path}?{urlencode(self.query)}" if self.query else path
+
+
+class Kube:
+    """The Kubernetes API over its own small connection pool; make one with `Kube.connect()`."""
+
+    def __init__(self, configuration: Configuration, pool: int = 32, manager: str = FIELD_MANAGER) -> None:
+        configuration.connection_pool_maxsize = pool
+        # Reading proxy settings from the environment costs more than a request, and proxies are no way to a cluster.
+        configuration.client_session_kwargs = {"trust_env": False}
+        self.fence: Fence | None = None
+        self.on_request: OnRequest | None = None
+        self._client = ApiClient(configuration)
+        self._manager = manager
+        self._slots = asyncio.Semaphore(pool)
+
+    @classmethod
+    async def connect(cls, kubeconfig: str | None = None, pool: int = 32, manager: str = FIELD_MANAGER) -> "Kube":
+        """A client for the given kubeconfig, else for the cluster this pod runs in, else for `$KUBECONFIG`."""
+        configuration = Configuration()
+        if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+            config.load_incluster_config(configuration)  # type: ignore[no-untyped-call]
+        else:
+            path = kubeconfig or os.environ.get("KUBECONFIG", "~/.kube/config")
+            await config.load_kube_config(  # type: ignore[no-untyped-call]
+                path, client_configuration=configuration, persist_config=False
+            )
+        return cls(configuration, pool, manager)
+
+    async def apply(self, manifest: Object) -> Object:
+        """Server-side apply of our whole intent: what we applied before and left out now is removed."""
+        query = {"fieldManager": self._manager, "force": "true"}
+        return await self._write(_about(manifest, "apply", "PATCH", query=query, body=manifest, content_type=APPLY))
+
+    async def create(self, manifest: Object) -> Object:
+        """Create an object that is written once, such as an Event; `Stale` where the name is taken."""
+        call = _about(manifest, "create", "POST", query={"fieldManager": self._manager}, body=manifest)
+        return await self._write(call)
+
+    async def replace(self, manifest: Object) -> Object:
+        """PUT the whole object, fenced by the resourceVersion it must carry."""
+        _require(manifest["metadata"].get("resourceVersion"), "replace without resourceVersion would overwrite blindly")
+        call = _about(manifest, "replace", "PUT", query={"fieldManager": self._manager}, body=manifest)
+        return await self._write(call)
+
+    async def patch_status(self, live: Object, status: Object, resource_version: str) -> Object:
+        """Make the status of `live` equal `status`, only if the object is still at `resource_version`."""
+        _require(resource_version, "patch_status without resourceVersion would not be fenced")
+        body = {
+            "metadata": {"resourceVersion": resource_version},
+            "status": merge_patch(live.get("status") or {}, status),
+        }
+        query = {"fieldManager": self._manager}
+        call = _about(live, "patch_status", "PATCH", query=query, body=body, content_type=MERGE)
+        return await self._write(call)
+
+    async def delete(self, kind: str, namespace: str | None, name: str, uid: str) -> None:
+        """Delete exactly the object with this uid, its dependents in the background; gone already is fine."""
+        _require(uid, "delete without uid could hit a namesake")
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": uid},
+            "propagationPolicy": "Background",
+        }
+        status, headers, answer = await self._send(
+            Call("delete", "DELETE", kind, namespace, name, body=body), self.fence
+        )
+        if not 200 <= status < 300 and status != 404:
+            raise fault_of(f"{kind}/{name}", status, headers, answer)
+
+    async def get(self, kind: str, namespace: str | None, name: str) -> Object | None:
+        """The live object, or None; also None where the kind or the namespace does not exist."""
+        call = Call("get", "GET", kind, namespace, name)
+        reply = await self._send(call, None)
+        return None if reply[0] == 404 else _object(call, reply)
+
+    async def pages(self, kind: str, namespace: str | None = None, selector: str = "") -> AsyncIterator[list[Object]]:
+        """All objects in chunks. When the server forgets a listing half-way it starts again: objects may come twice."""
+        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        token, relists = "", 0
+        while True:
+            call = Call("list", "GET", kind, namespace, query=query | ({"continue": token} if token else {}))
+            reply = await self._send(call, None)
+            if reply[0] == 410 and token and relists < RELISTS:
+                token, relists = "", relists + 1
+                continue
+            page = _object(call, reply)
+            yield [_item(kind, item) for item in page.get("items") or []]
+            token = page["metadata"].get("continue") or ""
+            if not token:
+                return
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()  # type: ignore[no-untyped-call]
+
+    async def _write(self, call: Call) -> Object:
+        return _object(call, await self._send(call, self.fence))
+
+    async def _send(self, call: Call, fence: Fence | None) -> Answer:
+        async with self._slots:
+            if fence is not None:
+                fence()
+            begin, status = time.monotonic(), 0
+            try:
+                status, headers, answer = await self._exchange(call)
+                return status, headers, answer
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                cause = str(error) or type(error).__name__
+                raise Retry(DEFAULT_WAIT, cut(f"{call.where}: no answer from the API server: {cause}")) from error
+            finally:
+                if self.on_request is not None:
+                    self.on_request(call.verb, call.kind, status, time.monotonic() - begin)
+
+    async def _exchange(self, call: Call) -> Answer:
+        headers = {"Accept": JSON, "Content-Type": call.content_type}
+        # The body goes around param_serialize, which would copy it for the sake of models that we do not use.
+        method, url, headers, _, _ = await self._client.param_serialize(
+            call.method, call.url, header_params=headers, auth_settings=["BearerToken"]
+        )
+        response = await self._client.call_api(method, url, headers, call.body, _request_timeout=TIMEOUT)
+        answer: bytes = await response.read()  # type: ignore[no-untyped-call]
+        return response.status, response.headers, answer
+
+
+def merge_patch(live: Object, wanted: Object) -> Object:
+    """The JSON merge patch that turns `live` into `wanted`: a merge patch forgets nothing unless told so with null."""
+    patch: Object = {key: None for key in live if wanted.get(key) is None}
+    for key, value in wanted.items():
+        if isinstance(value, dict):
+            before = live.get(key)
+            patch[key] = merge_patch(before if isinstance(before, dict) else {}, value)
+        elif value is not None:
+            patch[key] = value
+    return patch
+
+
+def _about(manifest: Object, verb: str, method: str, **rest: Any) -> Call:
+    meta = manifest["metadata"]
+    return Call(verb, method, manifest["kind"], meta.get("namespace"), meta["name"], **rest)
+
+
+def _object(call: Call, reply: Answer) -> Object:
+    status, headers, answer = reply
+    if not 200 <= status < 300:
+        raise fault_of(call.where, status, headers, answer)
+    try:
+        found: Object = json.loads(answer)
+    except ValueError as error:  # a proxy or load balancer answered in the API server's place
+        raise Retry(DEFAULT_WAIT, f"{call.where}: HTTP {status} with something that is not JSON") from error
+    return found
+
+
+def _item(kind: str, item: Object) -> Object:
+    # Lists of built-in kinds leave both out, and managedFields is half of the bytes and used by nobody here.
+    item["apiVersion"], item["kind"] = KINDS[kind].api_version, kind
+    item["metadata"].pop("managedFields", None)
+    return item
+
+
+def _require(given: str | None, otherwise: str) -> None:
+    if not given:
+        raise ValueError(otherwise)

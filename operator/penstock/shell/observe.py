@@ -1,0 +1,78 @@
+"""Caches -> World: one frozen value per turn. Reads memory only; the clock is an argument."""
+
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from penstock.api.runtime import RuntimeSpec
+from penstock.api.spec import Spec
+from penstock.api.status import Status
+from penstock.core.resolve import resolve
+from penstock.model.reasons import Reason
+from penstock.model.values import Problem, RouteSeen, Snapshot, Workload, World
+from penstock.shell.cache import Cache, Child, Key, Object, Scale
+
+
+def observe(cache: Cache, key: Key, now: datetime, sources: frozenset[str]) -> World | None:
+    """The world of one ModelDeployment; None when it is gone or going."""
+    live = cache.parents.get(key)
+    if not live or live["metadata"].get("deletionTimestamp"):
+        return None
+    meta = live["metadata"]
+    spec, problem = _spec(live)
+    mine = [c for c in cache.owned(key) if c.owner_uid == meta["uid"] or c.kind == "Pod"]
+    route = next((c.seen for c in mine if c.kind == "HTTPRoute" and c.name == key[1]), None)
+    world = World(
+        now=now,
+        namespace=key[0],
+        name=key[1],
+        uid=meta["uid"],
+        generation=meta["generation"],
+        spec=spec,
+        status=_status(live),
+        problem=problem,
+        runtime=None,
+        workloads=_workloads(mine),
+        snapshots={c.name: c.seen for c in mine if c.kind == "ControllerRevision" and isinstance(c.seen, Snapshot)},
+        owned=frozenset((c.kind, c.name) for c in mine if c.kind != "Pod"),
+        route=route if isinstance(route, RouteSeen) else None,
+    )
+    return resolve(world, lambda: _runtimes(cache), sources) if spec else world
+
+
+def _spec(live: Object) -> tuple[Spec | None, Problem | None]:
+    try:
+        return Spec.model_validate(live.get("spec") or {}), None
+    except ValidationError as error:
+        return None, Problem(Reason.INVALID_SPEC, _first(error))
+
+
+def _status(live: Object) -> Status:
+    """The machine's memory; an unreadable one (somebody edited it by hand) counts as none."""
+    try:
+        return Status.model_validate(live.get("status") or {})
+    except ValidationError:
+        return Status()
+
+
+def _workloads(mine: list[Child]) -> dict[str, Workload]:
+    trouble = {c.revision: c.seen for c in mine if c.kind == "Pod" and c.seen}
+    scales = {c.name: c.seen for c in mine if c.kind == "Deployment" and isinstance(c.seen, Scale)}
+    return {name: Workload(s.desired, s.ready, trouble.get(name, s.trouble)) for name, s in scales.items()}
+
+
+def _runtimes(cache: Cache) -> dict[str, RuntimeSpec | Problem]:
+    return {name: _parsed(name, live) for name, live in cache.runtimes.items()}
+
+
+def _parsed(name: str, live: Object) -> RuntimeSpec | Problem:
+    try:
+        return RuntimeSpec.model_validate(live.get("spec") or {})
+    except ValidationError as error:
+        return Problem(Reason.RUNTIME_NOT_FOUND, f"ModelRuntime {name} cannot be read: {_first(error)}")
+
+
+def _first(error: ValidationError) -> str:
+    """The first complaint, with its place; never the value, which may be anything."""
+    found = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(['spec', *map(str, found['loc'])])}: {found['msg']}"

@@ -1,0 +1,168 @@
+"""The keyed work queue between the watches and the turns, because kopf hands over every single change.
+
+Promises: one turn per key at a time; any number of changes before a turn make one turn, any number during it make one
+more; a key waits at most once for a later time, the earliest. It must not know what a turn does, and never drops a
+key that was taken without `done`. All methods but `get` return at once and must be called from the event loop's
+thread.
+"""
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Callable
+from random import Random
+
+Key = tuple[str, str]
+
+FIRST_DELAY = 0.5
+LONGEST_DELAY = 300.0
+JITTER = 0.5  # a retry waits up to this much longer, so that keys that failed together do not come back together
+
+
+class Bucket:
+    """A token bucket: `burst` takes at once, then `rate` per second."""
+
+    def __init__(self, rate: float, burst: int, now: Callable[[], float]) -> None:
+        self._rate, self._burst, self._now = rate, burst, now
+        self._tokens, self._at = float(burst), now()
+
+    def take(self) -> bool:
+        """Take one token if there is one."""
+        if self.wait() > 0:
+            return False
+        self._tokens -= 1
+        return True
+
+    def wait(self) -> float:
+        """Seconds until there is a token."""
+        now = self._now()
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        # Compared with a little slack: a timer that fires a rounding error early must not spin.
+        return 0.0 if self._tokens > 1 - 1e-6 else (1 - self._tokens) / self._rate
+
+
+class Queue:
+    """Keys waiting for a turn."""
+
+    def __init__(self, now: Callable[[], float], random: Random, limit: tuple[float, int] | None = None) -> None:
+        self._now, self._random = now, random
+        self._bucket = Bucket(*limit, now) if limit else None
+        self._dirty: dict[Key, float] = {}  # wants a turn, since when; in order of arrival
+        self._busy: set[Key] = set()  # has a turn now
+        self._ready: deque[Key] = deque()  # dirty and not busy
+        self._getters: deque[asyncio.Future[Key]] = deque()
+        self._later: list[tuple[float, int, Key]] = []  # heap; an entry counts only if it is the key's time in _due
+        self._due: dict[Key, float] = {}
+        self._pushes = 0
+        self._failures: dict[Key, int] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, key: Key) -> None:
+        """Ask for a turn now."""
+        if key not in self._dirty:
+            self._dirty[key] = self._now()
+            if key not in self._busy:
+                self._ready.append(key)
+        self._hand_out()
+
+    def add_after(self, key: Key, seconds: float) -> None:
+        """Ask for a turn later; of several such wishes for a key the earliest counts."""
+        at = self._now() + seconds
+        if seconds <= 0:
+            self.add(key)
+        elif at < self._due.get(key, float("inf")):
+            self._due[key] = at
+            self._pushes += 1
+            heapq.heappush(self._later, (at, self._pushes, key))
+            self._arm()
+
+    def retry(self, key: Key, at_least: float = 0.0) -> float:
+        """Ask for a turn after the key's backoff, which grows with each call until `forget`; the seconds chosen."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = min(failures + 1, 30)
+        ceiling = LONGEST_DELAY / (1 + JITTER)
+        delay = min(FIRST_DELAY * 2.0**failures, ceiling) * (1 + JITTER * self._random.random())
+        delay = max(delay, at_least)
+        self.add_after(key, delay)
+        return delay
+
+    def forget(self, key: Key) -> None:
+        """The key's last turn went well: its next retry starts from the shortest delay."""
+        self._failures.pop(key, None)
+
+    async def get(self) -> Key:
+        """The key whose turn it is; the caller owes a `done`."""
+        getter: asyncio.Future[Key] = asyncio.get_running_loop().create_future()
+        self._getters.append(getter)
+        self._hand_out()
+        try:
+            return await getter
+        except asyncio.CancelledError:
+            if getter.done() and not getter.cancelled():  # cancelled between hand-out and wake-up: the key goes back
+                self.add(getter.result())
+                self.done(getter.result())
+            raise
+
+    def done(self, key: Key) -> None:
+        """The turn is over; the key gets another one if it changed meanwhile."""
+        self._busy.remove(key)
+        if key in self._dirty:
+            self._ready.append(key)
+            self._hand_out()
+
+    def ripen(self) -> None:
+        """Move keys whose time has come into the queue; the timer calls this, a simulated clock may."""
+        while self._later and self._later[0][0] <= self._now():
+            at, _, key = heapq.heappop(self._later)
+            if self._due.get(key) == at:
+                del self._due[key]
+                self.add(key)
+        self._hand_out()
+        self._arm()
+
+    def next_due(self) -> float | None:
+        """When the next delayed key is due, on the queue's clock."""
+        return min(self._due.values(), default=None)
+
+    def depth(self) -> int:
+        """How many keys want a turn now."""
+        return len(self._dirty)
+
+    def busy(self) -> int:
+        """How many turns are under way."""
+        return len(self._busy)
+
+    def oldest(self) -> float:
+        """For how many seconds the longest-waiting key has wanted its turn."""
+        return self._now() - next(iter(self._dirty.values()), self._now())
+
+    def close(self) -> None:
+        """Stop the timer; waiting keys stay where they are."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _hand_out(self) -> None:
+        while self._ready and self._getters:
+            if self._getters[0].done():  # cancelled while waiting
+                self._getters.popleft()
+            elif self._bucket is None or self._bucket.take():
+                self._start(self._ready.popleft(), self._getters.popleft())
+            else:
+                self._arm()
+                return
+
+    def _start(self, key: Key, getter: asyncio.Future[Key]) -> None:
+        del self._dirty[key]
+        self._busy.add(key)
+        getter.set_result(key)
+
+    def _arm(self) -> None:
+        """Set the one timer to whatever comes first: the next delayed key or the next token."""
+        self.close()
+        waits = [self._later[0][0] - self._now()] if self._later else []
+        if self._bucket is not None and self._ready and self._getters:
+            waits.append(self._bucket.wait())
+        if waits:
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, min(waits)), self.ripen)

@@ -1,0 +1,56 @@
+"""What the administrator says once, at start: where to listen, which namespace, which metric sources.
+
+Read from one YAML file. A mistake in it ends the start with one line; nothing here is taken from a ModelDeployment.
+"""
+
+import os
+import socket
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import Field, StringConstraints, ValidationError
+
+from penstock.api.fields import Duration, Frozen, Name
+
+
+class PrometheusSource(Frozen):
+    """A metric source that speaks the Prometheus API."""
+
+    type: Literal["prometheus"]
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$", max_length=512)]
+    timeout: Duration = "5s"
+
+
+class Settings(Frozen):
+    """The operator's configuration file."""
+
+    namespace: str = ""
+    metric_sources: dict[Name, PrometheusSource] = Field(default={})
+    workers: Annotated[int, Field(ge=1, le=256)] = 32
+    port: Annotated[int, Field(ge=1, le=65535)] = 8080
+
+
+class Identity(Frozen):
+    """Who this process is, and where its Lease lives."""
+
+    holder: str
+    namespace: str
+
+
+def load(path: str) -> Settings:
+    """The settings in a file; `SystemExit` with one line for a file that cannot be used."""
+    try:
+        found = yaml.safe_load(Path(path).read_text()) or {}
+        return Settings.model_validate(found)
+    except (OSError, yaml.YAMLError) as error:
+        raise SystemExit(f"penstock: cannot read configuration {path}: {type(error).__name__}") from None
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise SystemExit(f"penstock: {path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def identity() -> Identity:
+    """From the downward API in a pod; from the host's name elsewhere."""
+    holder = os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}"
+    return Identity(holder=holder, namespace=os.environ.get("POD_NAMESPACE", "default"))

@@ -1,0 +1,72 @@
+"""The operator's own metrics, named as controllers name them, with bounded labels; series go when their object goes."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from penstock.model.values import Plan, World
+from penstock.shell.cache import Key
+
+BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Telemetry:
+    """All metrics of one operator process, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        r = self.registry
+        self.turns = Histogram("penstock_reconcile_seconds", "Seconds that a turn took.", buckets=BUCKETS, registry=r)
+        self.bugs = Counter("penstock_reconcile_bugs_total", "Turns that ended in an unexpected error.", registry=r)
+        self.depth = Gauge("penstock_queue_depth", "Objects that wait for a turn.", registry=r)
+        self.age = Gauge("penstock_queue_oldest_seconds", "Age of the object that waits longest.", registry=r)
+        self.requests = Counter(
+            "penstock_api_requests_total", "Requests to the Kubernetes API.", ("verb", "kind", "code"), registry=r
+        )
+        self.queries = Histogram(
+            "penstock_metric_query_seconds",
+            "Seconds that a metric source took.",
+            ("source",),
+            buckets=BUCKETS,
+            registry=r,
+        )
+        self.silences = Counter(
+            "penstock_metric_silences_total", "Questions that a source did not answer.", ("source",), registry=r
+        )
+        self.transitions = Counter(
+            "penstock_transitions_total", "Transitions of rollouts, by reason.", ("reason",), registry=r
+        )
+        self.weight = Gauge(
+            "penstock_weight_percent", "Share that the route gives.", ("namespace", "name", "role"), registry=r
+        )
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Time one turn."""
+        with self.turns.time():
+            yield
+
+    @contextmanager
+    def query(self, source: str) -> Iterator[None]:
+        """Time one question."""
+        begin = time.monotonic()
+        yield
+        self.queries.labels(source).observe(time.monotonic() - begin)
+
+    def request(self, verb: str, kind: str, code: int, seconds: float) -> None:
+        """Count one request to the Kubernetes API."""
+        self.requests.labels(verb, kind, str(code)).inc()
+
+    def saw(self, world: World, plan: Plan) -> None:
+        """Count what a recorded turn moved."""
+        for notice in plan.notices:
+            self.transitions.labels(notice.reason.value).inc()
+        for role, side in (("stable", plan.status.stable), ("candidate", plan.status.candidate)):
+            self.weight.labels(world.namespace, world.name, role).set(side.weight if side else 0)
+
+    def forget(self, key: Key) -> None:
+        """Drop the series of an object that is gone."""
+        for role in ("stable", "candidate"):
+            self.weight.remove(*key, role)

@@ -1,0 +1,231 @@
+"""kopf as a list-and-watch front end: events into the cache, keys into the queue; and what kopf does not do.
+
+Nothing here awaits I/O inside a handler. kopf tells neither of objects that vanished while a watch was broken nor when
+the first lists are complete; so every kind is listed once before the first turn, and again, slowly, to find ghosts.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+import kopf
+
+from penstock.model.faults import Rejected, Retry
+from penstock.model.kinds import KINDS
+from penstock.model.names import LABEL_NAME
+from penstock.shell.cache import WATCHED, Cache, Key, Object
+from penstock.shell.kube import Kube
+from penstock.shell.queue import Queue
+
+log = logging.getLogger("penstock.watch")
+AUDIT = 1800.0  # seconds between two searches for objects whose deletion no watch has told
+MISSING = 60.0  # seconds between two looks for a kind that the cluster does not have yet
+OPTIONAL = ("HTTPRoute",)
+ALL = ("ModelRuntime", *WATCHED, "ModelDeployment")
+
+
+@dataclass
+class Watch:
+    """The way in: from events and lists to cache and queue."""
+
+    kube: Kube
+    cache: Cache
+    queue: Queue
+    namespace: str | None
+    synced: bool = False
+    waiting: set[Key] = field(default_factory=set)
+    missing: set[str] = field(default_factory=set)
+    buried: set[str] = field(default_factory=set)
+
+    def see(self, kind: str, event: str | None, live: Object) -> None:
+        """One event of one object."""
+        live["kind"], live["apiVersion"] = kind, KINDS[kind].api_version
+        gone = event == "DELETED"
+        if gone:
+            self.buried.add(live["metadata"]["uid"])
+        if kind == "ModelDeployment":
+            self._parent(live, gone)
+        elif kind == "ModelRuntime":
+            self._runtime(live, gone)
+        else:
+            key = self.cache.forget_child(live) if gone else self.cache.see_child(live)
+            if key:
+                self._add(key)
+
+    def _parent(self, live: Object, gone: bool) -> None:
+        key = (live["metadata"]["namespace"], live["metadata"]["name"])
+        if gone:
+            self.cache.forget_parent(key, live["metadata"]["uid"])
+        if gone or self.cache.see_parent(live):
+            self._add(key)
+
+    def _runtime(self, live: Object, gone: bool) -> None:
+        name = live["metadata"]["name"]
+        known = self.cache.runtimes.pop(name, None) if gone else self.cache.runtimes.get(name)
+        if not gone:
+            self.cache.runtimes[name] = live
+        if gone or not known or known.get("spec") != live.get("spec"):
+            for key in self.cache.parents:
+                self._add(key)
+
+    def _add(self, key: Key) -> None:
+        """Before the first lists are complete keys wait: a half-seen world must not be acted on."""
+        if self.synced:
+            self.queue.add(key)
+        else:
+            self.waiting.add(key)
+
+    async def keep(self) -> None:
+        """List every kind, let the turns begin, then look for ghosts now and then. Returns only to be started anew."""
+        await self._list_all()
+        self.synced = True
+        for key in self.waiting | set(self.cache.parents):
+            self.queue.add(key)
+        log.info("synchronised", extra={"objects": len(self.cache.parents), "missing": ", ".join(sorted(self.missing))})
+        while not self.missing:
+            await asyncio.sleep(AUDIT)
+            await self._list_all()
+        await self._appeared()
+        log.warning("a kind that was missing is there now: starting anew to watch it")
+
+    async def _appeared(self) -> None:
+        """Wait until the cluster has every kind; kopf watches only what was there when it began."""
+        while self.missing:
+            await asyncio.sleep(MISSING)
+            await self._list_all()
+
+    async def _list_all(self) -> None:
+        for kind in ALL:
+            self.buried.clear()
+            before = self._known(kind)
+            alive = await self._list_patiently(kind)
+            for uid in before - alive:
+                self._bury(kind, uid)
+
+    async def _list_patiently(self, kind: str) -> set[str]:
+        """List as often as it takes; a kind that the cluster does not have is noted instead."""
+        while True:
+            try:
+                alive = await self._list(kind)
+            except Retry as fault:
+                log.warning("listing will be tried again", extra={"kind": kind, "fault": str(fault)})
+                await asyncio.sleep(fault.after)
+            except Rejected as fault:
+                if fault.reason != "ApiKindMissing" or kind not in OPTIONAL:
+                    raise
+                self.missing.add(kind)
+                return set()
+            else:
+                self.missing.discard(kind)
+                return alive
+
+    async def _list(self, kind: str) -> set[str]:
+        selector = LABEL_NAME if kind in WATCHED else ""
+        namespace = self.namespace if KINDS[kind].namespaced else None
+        alive: set[str] = set()
+        async for page in self.kube.pages(kind, namespace, selector):
+            for live in page:
+                alive.add(live["metadata"]["uid"])
+                if live["metadata"]["uid"] not in self.buried:  # deleted while this list was under way
+                    self.see(kind, None, live)
+            await asyncio.sleep(0)
+        return alive
+
+    def _known(self, kind: str) -> set[str]:
+        if kind == "ModelDeployment":
+            return {live["metadata"]["uid"] for live in self.cache.parents.values()}
+        if kind == "ModelRuntime":
+            return {live["metadata"]["uid"] for live in self.cache.runtimes.values()}
+        return {c.uid for mine in self.cache.children.values() for c in mine.values() if c.kind == kind}
+
+    def _bury(self, kind: str, uid: str) -> None:
+        """Forget an object that no list shows any more."""
+        log.warning("found a ghost", extra={"kind": kind, "uid": uid})
+        for live in [*self.cache.parents.values(), *self.cache.runtimes.values()]:
+            if live["metadata"]["uid"] == uid:
+                self.see(kind, "DELETED", live)
+                return
+        for key, mine in list(self.cache.children.items()):
+            for where, child in list(mine.items()):
+                if child.uid == uid:
+                    del mine[where]
+                    self._add(key)
+
+    def problems(self) -> list[str]:
+        """What a liveness probe should know."""
+        late = self.queue.oldest() > 300
+        return ["the queue has not moved for five minutes"] if late else []
+
+
+def make_registry(watch: Watch) -> kopf.OperatorRegistry:
+    """One `on.event` handler for each kind, and nothing else of kopf."""
+    registry = kopf.OperatorRegistry()
+    kopf.on.login(registry=registry)(_login)
+    for name in ALL:
+        kind = KINDS[name]
+        kopf.on.event(kind.group, kind.version, kind.plural, registry=registry, id=name)(_handler(watch, name))
+    return registry
+
+
+def _login(**kwargs: Any) -> Any:
+    """As a pod if this is one, else from $KUBECONFIG; called again whenever the server refuses the credentials."""
+    return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
+
+def _handler(watch: Watch, kind: str) -> Any:
+    async def seen(event: Any, **_: Any) -> None:
+        watch.see(kind, event["type"], dict(event["object"]))
+
+    return seen
+
+
+class _NoDiff(kopf.DiffBaseStorage):
+    """kopf remembers nothing on the object."""
+
+    def build(self, *, body: Any, extra_fields: Any = None) -> Any:
+        return {}
+
+    def fetch(self, *, body: Any) -> Any:
+        return None
+
+    def store(self, *, body: Any, patch: Any, essence: Any) -> None:
+        return None
+
+
+class _NoProgress(kopf.ProgressStorage):
+    """kopf remembers nothing on the object."""
+
+    def fetch(self, *, key: Any, body: Any) -> Any:
+        return None
+
+    def store(self, *, key: Any, record: Any, body: Any, patch: Any) -> None:
+        return None
+
+    def purge(self, *, key: Any, body: Any, patch: Any) -> None:
+        return None
+
+    def touch(self, *, body: Any, patch: Any, value: Any) -> None:
+        return None
+
+    def clear(self, *, essence: Any) -> Any:
+        return essence
+
+
+def make_settings() -> kopf.OperatorSettings:
+    """kopf tuned for watching only; figures and reasons are in docs/adr/0001-kopf-as-a-watch.md."""
+    made = kopf.OperatorSettings()
+    made.persistence.diffbase_storage = _NoDiff()
+    made.persistence.progress_storage = _NoProgress()
+    made.posting.enabled = False
+    made.scanning.disabled = True
+    made.peering.standalone = True
+    made.queueing.worker_limit = 100
+    made.queueing.idle_timeout = 0.02
+    made.watching.chunk_size = 500
+    for name in WATCHED:  # else every pod and Service of the cluster would be sent to us
+        made.watching.label_selectors[KINDS[name].group, KINDS[name].plural] = LABEL_NAME
+    made.watching.server_timeout = 300
+    made.networking.request_timeout = 30
+    made.networking.connect_timeout = 5
+    return made

@@ -1,0 +1,1 @@
+"""Sequential tests on counts, and exact increments of counters; pure arithmetic."""

@@ -1,0 +1,97 @@
+"""What tests of several folders share: real control planes, started for the tests and gone after them.
+
+Nothing here skips: where a control plane cannot start, the tests that need one fail and say why.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from cluster.addons import charts
+
+ROOT = Path(__file__).parents[1]
+
+
+@cache
+def program(name: str) -> str:
+    """Path of one of the project's own programs; built on first use."""
+    return _cluster("path", name)
+
+
+def _cluster(*arguments: str) -> str:
+    command = (sys.executable, "-m", "cluster", *arguments)
+    return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
+
+
+def helm(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """One call of helm, without anything of this user's own configuration."""
+    with tempfile.TemporaryDirectory() as home:
+        own = dict.fromkeys(("HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME"), home)
+        command, environment = [program("helm"), *arguments], {**os.environ, **own}
+        done = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+    if check and done.returncode:
+        raise AssertionError(f"helm {' '.join(arguments)}: {done.stderr}")
+    return done
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """A real Kubernetes API with its controllers and pretended nodes."""
+
+    kubeconfig: Path
+
+    def kubectl(
+        self,
+        *arguments: str,
+        input: str | None = None,  # noqa: A002 - the name that subprocess gives it
+        check: bool = True,
+    ) -> subprocess.CompletedProcess[str]:
+        """One call of kubectl. A failure raises with what kubectl said, unless it is the subject (`check` off)."""
+        command = [program("kubectl"), "--kubeconfig", str(self.kubeconfig), *arguments]
+        done = subprocess.run(command, cwd=ROOT, input=input, check=False, capture_output=True, text=True)
+        if check and done.returncode:
+            raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr}")
+        return done
+
+    def install_crds(self) -> None:
+        """The CRDs of the repository, ready for use."""
+        self.kubectl("apply", "--filename", "crds")
+        self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+
+    def install_gateway_api(self) -> None:
+        """The CRDs of the Gateway API and Envoy Gateway, in the release of the e2e tests; no gateway runs here."""
+        options = [
+            f"--set=crds.{one}"
+            for one in ("gatewayAPI.enabled=true", "gatewayAPI.channel=standard", "envoyGateway.enabled=true")
+        ]
+        crds = helm("template", "gateway-api", str(charts.folder("gateway-crds-helm")), *options).stdout
+        self.kubectl("apply", "--server-side", "--filename", "-", input=crds)
+        self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+
+
+@contextmanager
+def new_control_plane(purpose: str) -> Iterator[ControlPlane]:
+    """A control plane of one's own, without any CRD."""
+    name = f"{purpose}-{os.getpid()}"
+    try:
+        _cluster("up", "--control-plane", "--name", name)
+        yield ControlPlane(Path(_cluster("kubeconfig", "--name", name)))
+    finally:
+        _cluster("down", "--name", name)
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    """One for the whole session, with Penstock's CRDs and the Gateway API's; tests keep to namespaces of their own."""
+    with new_control_plane("tests") as made:
+        made.install_crds()
+        made.install_gateway_api()
+        yield made

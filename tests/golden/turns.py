@@ -1,0 +1,118 @@
+"""Every example as worlds: as it is applied first, and in the middle of the rollout of its next version."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from penstock.api.fields import seconds
+from penstock.api.runtime import RuntimeSpec
+from penstock.api.spec import Spec
+from penstock.api.status import Serving, Status, Trying
+from penstock.core import strategy
+from penstock.core.plan import decide
+from penstock.core.resolve import resolve
+from penstock.core.template import make_snapshot, wanted_revision
+from penstock.model.schedule import spell
+from penstock.model.values import Manifest, RouteSeen, Snapshot, Workload, World
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+def documents(path: Path) -> list[Manifest]:
+    """All objects in a file."""
+    return [found for found in yaml.safe_load_all(path.read_text()) if found]
+
+
+def runtimes() -> dict[str, RuntimeSpec]:
+    """The runtimes that are shipped."""
+    found = [each for path in sorted(EXAMPLES.glob("runtimes/*.yaml")) for each in documents(path)]
+    return {each["metadata"]["name"]: RuntimeSpec.model_validate(each["spec"]) for each in found}
+
+
+def deployments() -> dict[str, Manifest]:
+    """Every ModelDeployment among the examples, by the file's name."""
+    found: dict[str, Manifest] = {}
+    for path in sorted(EXAMPLES.rglob("*.yaml")):
+        for each in documents(path):
+            if each["kind"] == "ModelDeployment":
+                found["-".join(path.relative_to(EXAMPLES).with_suffix("").parts)] = each
+    return found
+
+
+def world(live: Manifest) -> World:
+    """What the operator sees just after the object was created."""
+    meta = live["metadata"]
+    bare = World(
+        NOW, meta.get("namespace", "default"), meta["name"], "uid-1", 1, Spec.model_validate(live["spec"]), Status()
+    )
+    return resolve(bare, runtimes, frozenset({"default"}))
+
+
+def with_version(live: Manifest, version: str) -> Manifest:
+    """The same object with another version."""
+    model = live["spec"]["model"] | {"version": version}
+    return {**live, "spec": live["spec"] | {"model": model}}
+
+
+def snapshot(seen: World) -> Snapshot:
+    """The revision that a world asks for, rendered."""
+    made = make_snapshot(seen)
+    assert isinstance(made, Snapshot), made
+    return made
+
+
+def first(live: Manifest) -> World:
+    """Nothing is there yet but the object."""
+    return world(live)
+
+
+def middle(live: Manifest) -> World:
+    """The version before serves on three pods; this one has been routed the share of its middle step for a second."""
+    seen, before = world(live), world(with_version(live, "before"))
+    assert seen.spec
+    home, mine = wanted_revision(before), wanted_revision(seen)
+    plan = strategy.pin(seen.spec, first=False)
+    step = len(plan) // 2
+    candidate = Trying(
+        revision=mine,
+        version=seen.spec.model.version,
+        steps=plan,
+        step=step,
+        stable_replicas=3,
+        step_started_at=spell(NOW),
+        exposed_at=spell(NOW),
+        shifted_at=spell(NOW),
+        deadline_at=spell(NOW + timedelta(seconds=seconds(seen.spec.rollout.deadline))),
+    )
+    share = plan[step].weight
+    route = RouteSeen({home: 100 - share, mine: share}, programmed=True) if seen.spec.traffic else None
+    return replace(
+        seen,
+        now=NOW + timedelta(seconds=1),
+        generation=2,
+        status=Status(stable=Serving(revision=home, version="before", weight=100 - share), candidate=candidate),
+        workloads={home: Workload(3, 3), mine: Workload(3, 3)},
+        snapshots={home: snapshot(before), mine: replace(snapshot(seen), number=2)},
+        route=route,
+    )
+
+
+TURNS = {"first": first, "middle": middle}
+
+
+def render(seen: World) -> str:
+    """What a turn makes of a world: what it says, then the objects that should exist."""
+    plan = decide(seen)
+    said = [f"# {c.type} {c.status.value} {c.reason}: {c.message}" for c in plan.status.conditions]
+    made = yaml.safe_dump_all(plan.children, sort_keys=False, width=110)
+    return "\n".join([*said, made])
+
+
+def templates(seen: World) -> list[dict[str, Any]]:
+    """The pod templates among what a turn makes."""
+    return [child["spec"]["template"] for child in decide(seen).children if child["kind"] == "Deployment"]

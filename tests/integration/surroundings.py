@@ -1,0 +1,84 @@
+"""What a control plane without nodes lacks for a rollout: a gateway's answers and a metric source's numbers.
+
+Both speak real protocols: the gateway writes HTTPRoute status through the API, the source answers the Prometheus API.
+"""
+
+import asyncio
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from penstock.shell.kube import Kube
+
+Object = dict[str, Any]
+RPS = 200.0
+
+
+@dataclass
+class Source:
+    """A Prometheus that has seen every revision answer `RPS` requests a second, so many of them badly."""
+
+    bad: dict[str, float] = field(default_factory=dict)
+    down: bool = False
+    asked: int = 0
+    url: str = ""
+    began: float = field(default_factory=lambda: time.time() - 3600)
+
+    async def start(self) -> web.AppRunner:
+        """Listen on a free port of loopback."""
+        app = web.Application()
+        app.router.add_post("/api/v1/query", self._answer)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = "http://127.0.0.1:" + str(runner.addresses[0][1])
+        return runner
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        if self.down:
+            return web.Response(status=503)
+        self.asked += 1
+        form = await request.post()
+        query, at = str(form["query"]), float(str(form["time"]))
+        found = re.search(r'penstock_dev_revision="([^"]+)"', query)
+        assert found
+        rate = RPS * (self.bad.get(found[1], 0.0) if "5.." in query else 1.0)
+        seconds = int(query.rsplit("[", 1)[1].rstrip("s]"))
+        times = [at - seconds + i for i in range(seconds + 1)]
+        values = [[t, str(int((t - self.began) * rate))] for t in times]
+        result = [{"metric": {"pod": "one", "penstock_dev_revision": found[1]}, "values": values}]
+        return web.json_response({"status": "success", "data": {"resultType": "matrix", "result": result}})
+
+
+async def gateway(kube: Kube, namespace: str) -> None:
+    """Take every route of the namespace, as a gateway's controller does."""
+    while True:
+        async for page in kube.pages("HTTPRoute", namespace):
+            for route in page:
+                await _take(kube, route)
+        await asyncio.sleep(0.1)
+
+
+async def _take(kube: Kube, route: Object) -> None:
+    generation = route["metadata"]["generation"]
+    parents = (route.get("status") or {}).get("parents") or []
+    if parents and parents[0]["conditions"][0]["observedGeneration"] == generation:
+        return
+    said = {
+        "status": "True",
+        "reason": "Accepted",
+        "message": "",
+        "observedGeneration": generation,
+        "lastTransitionTime": "2026-11-21T00:00:00Z",
+    }
+    conditions = [{"type": kind, **said} for kind in ("Accepted", "ResolvedRefs")]
+    answer = {
+        "parentRef": route["spec"]["parentRefs"][0],
+        "controllerName": "tests.penstock.dev/gateway",
+        "conditions": conditions,
+    }
+    await kube.patch_status(route, {"parents": [answer]}, route["metadata"]["resourceVersion"])
