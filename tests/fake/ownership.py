@@ -4,7 +4,8 @@ Objects are compared in a keyed form, in which the lists that the API merges by 
 Lists and maps that the API treats as one value stay one value. It knows nothing of versions, events or validation.
 """
 
-from copy import deepcopy
+import json
+import marshal
 from typing import Any
 
 Object = dict[str, Any]
@@ -25,6 +26,14 @@ NOT_OWNED: set[Path] = {
     ("kind",),
     *(("metadata", key) for key in ("name", "namespace", "uid", "resourceVersion")),
 }
+
+
+def copied(value: Any) -> Any:
+    """A copy of a JSON value, as the wire makes one; `deepcopy` took half of every simulated hour."""
+    try:
+        return marshal.loads(marshal.dumps(value))
+    except ValueError:  # a subclass of str or dict, which the wire spells like any other
+        return json.loads(json.dumps(value))
 
 
 class Keyed(dict[Any, Any]):
@@ -54,7 +63,7 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value.values()]
     if isinstance(value, Whole):
         return dict(value)
-    return {key: plain(item) for key, item in value.items()} if isinstance(value, dict) else deepcopy(value)
+    return {key: plain(item) for key, item in value.items()} if isinstance(value, dict) else _copied_leaf(value)
 
 
 def paths(value: Any, at: Path = ()) -> set[Path]:
@@ -76,7 +85,7 @@ def value_at(value: Any, path: Path) -> Any:
 def merged(live: Any, intent: Any) -> Any:
     """`live` with every field that `intent` has."""
     if not isinstance(live, dict) or not isinstance(intent, dict) or isinstance(intent, Whole):
-        return deepcopy(intent)
+        return _copied_leaf(intent)
     result = type(intent)(live)
     for key, item in intent.items():
         result[key] = merged(live.get(key), item)
@@ -94,6 +103,13 @@ def without(live: Any, path: Path) -> Any:
     else:
         del result[path[0]]
     return result
+
+
+def _copied_leaf(value: Any) -> Any:
+    """A copy that keeps the keyed form; most leaves are plain values and need none."""
+    if isinstance(value, dict):
+        return type(value)((key, _copied_leaf(item)) for key, item in value.items())
+    return [_copied_leaf(item) for item in value] if isinstance(value, list) else value
 
 
 def _key_of(item: Object, field: str) -> tuple[str, Any]:

@@ -7,7 +7,6 @@ than the real server: no defaulting beyond what a test asks for, no admission, o
 
 import uuid
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +15,7 @@ from penstock.model.faults import Rejected, Stale
 from penstock.model.kinds import KINDS
 from penstock.shell.kube import merge_patch
 
-from .ownership import Path, keyed, merged, paths, plain, value_at, without
+from .ownership import Path, copied, keyed, merged, paths, plain, value_at, without
 from .rules import check
 
 Object = dict[str, Any]
@@ -55,13 +54,13 @@ class Store:
     def get(self, kind: str, namespace: str | None, name: str) -> Object | None:
         """A copy of the live object."""
         entry = self.entries.get((kind, namespace or "", name))
-        return deepcopy(entry.live) if entry else None
+        return copied(entry.live) if entry else None
 
     def list(self, kind: str, namespace: str | None = None, selector: str = "") -> list[Object]:
         """Copies of all objects of a kind, in the server's order."""
         self._known(kind, kind)
         found = [self.entries[ref].live for ref in sorted(self.entries) if ref[0] == kind]
-        return [deepcopy(live) for live in found if _chosen(live, namespace, selector)]
+        return [copied(live) for live in found if _chosen(live, namespace, selector)]
 
     def apply(self, manifest: Object, manager: str) -> Object:
         """Server-side apply."""
@@ -93,7 +92,7 @@ class Store:
         if entry is None:
             raise Stale(f"{ref[0]}/{ref[2]}: is gone")
         _unchanged_since(manifest, entry.live)
-        wanted = deepcopy(manifest)
+        wanted = copied(manifest)
         wanted.pop("status", None)
         wanted["metadata"] |= {key: entry.live["metadata"][key] for key in SERVER_SET if key in entry.live["metadata"]}
         wanted |= {"status": entry.live["status"]} if "status" in entry.live else {}
@@ -112,7 +111,7 @@ class Store:
         if entry.live["metadata"]["resourceVersion"] != resource_version:
             raise Stale(f"{ref[0]}/{ref[2]}: the object has been modified")
         patch = merge_patch(live.get("status") or {}, status)
-        wanted = deepcopy(entry.live)
+        wanted = copied(entry.live)
         wanted["status"] = _patched(wanted.get("status") or {}, patch)
         return self._update(ref, wanted, entry.managers)
 
@@ -125,7 +124,7 @@ class Store:
         if uid is not None and entry.live["metadata"]["uid"] != uid:
             raise Stale(f"{kind}/{name}: Precondition failed: UID in precondition: {uid}")
         if entry.live["metadata"].get("finalizers"):
-            wanted = deepcopy(entry.live)
+            wanted = copied(entry.live)
             wanted["metadata"].setdefault("deletionTimestamp", self._stamp())
             self._update(ref, wanted, entry.managers)
         else:
@@ -133,12 +132,12 @@ class Store:
 
     def edit(self, ref: Ref, change: Callable[[Object], None], manager: str = "someone") -> Object:
         """Another actor's change of anything but the server's own fields: `change` edits a copy in place."""
-        live = deepcopy(self.entries[ref].live)
+        live = copied(self.entries[ref].live)
         change(live)
         if live.get("status") != self.entries[ref].live.get("status"):
             self._update(ref, self.entries[ref].live | {"status": live.get("status", {})}, self.entries[ref].managers)
             live["metadata"]["resourceVersion"] = self.entries[ref].live["metadata"]["resourceVersion"]
-        return self.replace(live, manager)
+        return live if live == self.entries[ref].live else self.replace(live, manager)
 
     def _find(self, manifest: Object) -> tuple[Ref, Entry | None]:
         kind, meta = manifest["kind"], manifest["metadata"]
@@ -158,7 +157,7 @@ class Store:
         intent.pop("status", None)  # only the status subresource sets it
         made = merged(self._defaults.get(ref[0], {}), plain(intent))
         check(made, None)
-        made = deepcopy(made)
+        made = copied(made)
         made["metadata"] |= {"uid": str(uuid.uuid4()), "generation": 1, "creationTimestamp": self._stamp()}
         self.entries[ref] = Entry(made, {manager: paths(intent)})
         return self._announce("ADDED", ref)
@@ -167,7 +166,7 @@ class Store:
         entry = self.entries[ref]
         check(wanted, entry.live)
         if wanted == entry.live and managers == entry.managers:
-            return deepcopy(entry.live)
+            return copied(entry.live)
         if _generation_sees(wanted) != _generation_sees(entry.live):
             wanted["metadata"]["generation"] += 1
         entry.live, entry.managers = wanted, managers
@@ -189,11 +188,11 @@ class Store:
     def _tell(self, change: str, live: Object) -> Object:
         self._version += 1
         live["metadata"]["resourceVersion"] = str(self._version)
-        said = deepcopy(live)
+        said = copied(live)
         self.history.append((change, said))
         for watcher in list(self._watchers):
-            watcher(change, deepcopy(said))
-        return deepcopy(said)
+            watcher(change, copied(said))
+        return copied(said)
 
     def _collect(self) -> None:
         """Remove one object whose owners are all gone; removing it collects the next."""
@@ -237,7 +236,7 @@ def _patched(before: Any, patch: Object) -> Object:
         if value is None:
             after.pop(key, None)
         else:
-            after[key] = _patched(after.get(key), value) if isinstance(value, dict) else deepcopy(value)
+            after[key] = _patched(after.get(key), value) if isinstance(value, dict) else copied(value)
     return after
 
 
