@@ -88,6 +88,7 @@ class Sim:
         self.store.subscribe(self._react)
         self.store.apply(RUNTIME, "admin")
         self.start_operator()
+        self.store.subscribe(self.deliver)
 
     def now(self) -> datetime:
         """Wall clock on the loop's virtual time."""
@@ -98,13 +99,19 @@ class Sim:
 
     def start_operator(self) -> None:
         """A fresh process that knows only what the API tells."""
-        self.kube = FakeKube(self.store)
+        self.kube = self.connect()
         self.queue = Queue(asyncio.get_running_loop().time, random.Random(1))
         self.watch = Watch(self.kube, Cache(), self.queue, None)  # type: ignore[arg-type]
         self.loop = Loop(self.kube, self.watch.cache, self.queue, {"default": self}, Telemetry(), self.now)
         self.tasks = [asyncio.ensure_future(t) for t in (self.watch.keep(), self.loop.work(), self.loop.work())]
-        watch = self.watch
-        self.store.subscribe(lambda event, live: watch.see(live["kind"], event, live) if watch is self.watch else None)
+
+    def connect(self) -> FakeKube:
+        """The operator's client."""
+        return FakeKube(self.store)
+
+    def deliver(self, event: str, live: Object) -> None:
+        """What the watches tell the operator: everything, at once."""
+        self.watch.see(live["kind"], event, live)
 
     async def restart(self) -> None:
         """kill -9, then a new process."""
