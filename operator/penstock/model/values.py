@@ -35,14 +35,24 @@ class Workload:
 
 
 @dataclass(frozen=True)
+class Config:
+    """What a tracked ConfigMap holds, `data` and `binaryData`, and the digest that names this content."""
+
+    digest: str
+    size: int
+    content: Manifest
+
+
+@dataclass(frozen=True)
 class Snapshot:
-    """An immutable revision: its intent, and the pod template rendered when it was made."""
+    """An immutable revision: its intent, the pod template rendered when it was made, its ConfigMaps' content."""
 
     version: str
     port: int
     template: Manifest
     profile: Mapping[str, Any]
     number: int = 1
+    configs: Mapping[str, Manifest] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -126,6 +136,7 @@ class World:
     problem: Problem | None = None
     fault: Problem | None = None
     runtime: tuple[str, RuntimeSpec] | None = None
+    configs: Mapping[str, Config] = field(default_factory=dict)
     workloads: Mapping[str, Workload] = field(default_factory=dict)
     snapshots: Mapping[str, Snapshot] = field(default_factory=dict)
     owned: frozenset[tuple[str, str]] = frozenset()
