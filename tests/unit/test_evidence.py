@@ -154,6 +154,15 @@ def test_windows_meet_and_end_a_little_in_the_past() -> None:
     assert (second.start, second.candidate.born) == (first.end, False)
 
 
+def test_counters_are_new_until_something_was_counted() -> None:
+    """A first look that falls before the first scrape sees nothing; what that scrape then shows are all new requests."""
+    seen = world(COMPARED)
+    assert seen.status.candidate
+    looked = evidence.look(replace(seen, answers={0: Counts(0, 0, 0, 100)}), seen.status.candidate)
+    later = replace(seen, status=seen.status.model_copy(update={"candidate": looked}), now=NOW + timedelta(seconds=40))
+    assert evidence.questions(later)[0].candidate.born
+
+
 def test_a_silent_metric_is_asked_for_the_whole_gap() -> None:
     seen = world(COMPARED)
     later = replace(seen, now=NOW + timedelta(minutes=20))

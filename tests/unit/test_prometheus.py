@@ -57,6 +57,15 @@ def test_a_revision_that_is_looked_at_for_the_first_time_counts_from_zero() -> N
     assert counts(*fresh) == Counts(12, 24)
 
 
+def test_a_new_revision_also_has_what_came_just_before_its_route_was_seen() -> None:
+    """A gateway serves by a route before it has said so; a scrape in between must not swallow those requests."""
+    early = counter("requests_total", (-3, 2), (14, 12), code="500")
+    assert counts(early, about=question(born=True)) == Counts(12, 12)
+    served_before = counter("requests_total", (-30, 700), (-6, 700), (-3, 702), (14, 712), code="500")
+    assert counts(served_before, about=question(born=True)) == Counts(12, 12)
+    assert counts(served_before) == Counts(10, 10), "whoever was counted before goes on where the last window ended"
+
+
 def test_pods_are_added_up() -> None:
     other = counter("requests_total", (-5, 7), (14, 8), pod="b", code="503")
     assert counts(*ROUTINE, other) == Counts(6, 36)

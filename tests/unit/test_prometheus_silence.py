@@ -144,6 +144,17 @@ def test_a_source_that_hangs_is_given_up_in_time() -> None:
     assert took < 2.0
 
 
+def test_all_queries_of_a_question_share_one_time_limit() -> None:
+    """Four slow answers must not hold a turn four times as long."""
+
+    async def respond(_: web.Request) -> web.Response:
+        await asyncio.sleep(0.15)
+        return matrix([])
+
+    assert isinstance(ask(respond, question(compared=True), timeout=0.4), Silence)
+    assert ask(respond, question(), timeout=5.0) == Counts(0, 0)
+
+
 def test_a_source_that_drips_for_ever_is_given_up_in_time() -> None:
     async def story() -> Answer:
         over = asyncio.Event()

@@ -110,7 +110,7 @@ def questions(world: World) -> dict[int, Question]:
 
 def _question(world: World, subject: tuple[Trying, Metric], source: str) -> Question | None:
     candidate, metric = subject
-    fresh = known(candidate, metric).looked_at is None
+    fresh = not known(candidate, metric).candidate.total  # a look may come before the first scrape that shows a request
     mine = _arm(world, metric, candidate.revision)
     assert world.status.stable
     home = _arm(world, metric, world.status.stable.revision) if metric.compare else None

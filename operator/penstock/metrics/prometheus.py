@@ -5,6 +5,7 @@ that is born with it. Knows an address that the administrator gave, and nothing 
 Answers are capped in bytes, series and time; whatever is not usable is Silence, in words.
 """
 
+import asyncio
 import json
 from collections import defaultdict
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from penstock.stats.counters import Sample, increment
 MAX_BYTES = 4 << 20
 MAX_SERIES = 2000
 LOOKBACK = timedelta(minutes=2)  # how far before the window a counter's last sample is looked for
+HEAD_START = timedelta(seconds=5)  # a route may carry requests this long before it is seen to: a new counter has them
 LABEL_REVISION = "penstock_dev_revision"
 
 Series = dict[str, dict[tuple[tuple[str, str], ...], list[Sample]]]  # pod -> labels -> samples
@@ -40,8 +42,9 @@ class Prometheus:
     async def ask(self, question: Question) -> Answer:
         """Counts of both arms in the window, or Silence with the reason; never raises for what a source may do."""
         try:
-            mine = await self._arm(question, question.candidate)
-            home = await self._arm(question, question.stable) if question.stable else (0, 0)
+            async with asyncio.timeout(self.timeout):  # over all queries: a turn waits for this long, not for a sum
+                mine = await self._arm(question, question.candidate)
+                home = await self._arm(question, question.stable) if question.stable else (0, 0)
         except Unusable as error:
             return Silence(f"metric source {self.name}: {error}")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -51,7 +54,8 @@ class Prometheus:
     async def _arm(self, question: Question, arm: Arm) -> tuple[int, int]:
         totals = await self._samples(question, arm, arm.ratio.total)
         parts = await self._samples(question, arm, arm.ratio.part)
-        start, end = question.start.timestamp(), question.end.timestamp()
+        start = (question.start - (HEAD_START if arm.born else timedelta())).timestamp()
+        end = question.end.timestamp()
         known = {pod for pod, series in totals.items() if arm.born or _reaches(series, start)}
         total = _grown(totals, known, (start, end))
         part = min(_grown(parts, known, (start, end)), total)
@@ -71,9 +75,8 @@ class Prometheus:
 
     async def _query(self, query: str, at: float) -> list[Any]:
         body = {"query": query, "time": f"{at:.3f}", "timeout": f"{self.timeout * 1000:.0f}ms"}
-        timeout = aiohttp.ClientTimeout(total=self.timeout)
         url = self.url.rstrip("/") + "/api/v1/query"
-        async with self.session.post(url, data=body, timeout=timeout, allow_redirects=False) as response:
+        async with self.session.post(url, data=body, allow_redirects=False) as response:
             text = await response.content.read(MAX_BYTES + 1)
             while len(text) <= MAX_BYTES and (more := await response.content.read(MAX_BYTES + 1 - len(text))):
                 text += more
