@@ -86,6 +86,11 @@ class FakeKube:
         act = lambda: self.store.patch_status(live, status, resource_version)  # noqa: E731
         return await self._write("patch_status", live["kind"], live["metadata"]["name"], act)
 
+    async def patch_series(self, event: Object, series: Object) -> Object:
+        """Merge patch of an Event's series."""
+        act = lambda: self.store.patch_series(event, series)  # noqa: E731
+        return await self._write("patch_series", event["kind"], event["metadata"]["name"], act)
+
     async def delete(self, kind: str, namespace: str | None, name: str, uid: str) -> None:
         """DELETE with a uid."""
         if not uid:

@@ -15,7 +15,8 @@ IMMUTABLE = {"Deployment": ("spec", "selector"), "ControllerRevision": ("data",)
 
 def check(manifest: Object, live: Object | None) -> None:
     """Raise `Rejected` as the server would for this write."""
-    problem = _name(manifest) or _labels(manifest) or _content(manifest) or (live and _immutable(manifest, live))
+    problem = _name(manifest) or _labels(manifest) or _content(manifest) or _event(manifest)
+    problem = problem or (live and _immutable(manifest, live))
     if problem:
         where = f"{manifest['kind']}/{manifest['metadata']['name']}"
         raise Rejected("ApiInvalid", f"{where}: {problem}")
@@ -50,6 +51,16 @@ def _content(manifest: Object) -> str:
         return "spec.ports: Required value"
     if manifest["kind"] == "HorizontalPodAutoscaler" and spec.get("minReplicas", 1) < 1:
         return "spec.minReplicas: Invalid value: 0: must be greater than or equal to 1"
+    return ""
+
+
+def _event(manifest: Object) -> str:
+    if manifest["kind"] != "Event":
+        return ""
+    if len(manifest.get("note", "").encode()) > 1024:
+        return 'message: Invalid value: "": can have at most 1024 characters'
+    if manifest.get("series", {"count": 2})["count"] < 2:
+        return 'series.count: Invalid value: "": should be at least 2'
     return ""
 
 

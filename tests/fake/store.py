@@ -115,6 +115,13 @@ class Store:
         wanted["status"] = _patched(wanted.get("status") or {}, patch)
         return self._update(ref, wanted, entry.managers)
 
+    def patch_series(self, event: Object, series: Object) -> Object:
+        """A merge patch of an Event's series."""
+        ref, entry = self._find(event)
+        if entry is None:
+            raise Stale(f"{ref[0]}/{ref[2]}: is gone")
+        return self._update(ref, _patched(copied(entry.live), {"series": series}), entry.managers)
+
     def delete(self, kind: str, namespace: str | None, name: str, uid: str | None = None) -> None:
         """DELETE in the background; an object with finalizers stays and shows that it is being deleted."""
         ref = (kind, namespace or "", name)

@@ -55,6 +55,9 @@ class Api(Protocol):
     async def patch_status(self, live: Object, status: Object, resource_version: str) -> Object:
         """PATCH of the status."""
 
+    async def patch_series(self, event: Object, series: Object) -> Object:
+        """PATCH of an Event's series."""
+
     async def delete(self, kind: str, namespace: str | None, name: str, uid: str) -> None:
         """DELETE."""
 
@@ -150,6 +153,13 @@ class Kube:
         }
         query = {"fieldManager": self._manager}
         call = _about(live, "patch_status", "PATCH", query=query, body=body, content_type=MERGE)
+        return await self._write(call)
+
+    async def patch_series(self, event: Object, series: Object) -> Object:
+        """Count an Event on; `Stale` where it is gone. Not fenced by version: nothing is ever decided from an Event."""
+        query = {"fieldManager": self._manager}
+        body = {"series": series}
+        call = _about(event, "patch_series", "PATCH", query=query, body=body, content_type=MERGE)
         return await self._write(call)
 
     async def delete(self, kind: str, namespace: str | None, name: str, uid: str) -> None:
