@@ -29,15 +29,16 @@ def world(*metrics: dict[str, Any], **analysis: Any) -> World:
     before = World(NOW, "ml", "churn", "uid-1", 1, old, Status(), runtime=("mlserver", RULES))
     seen = replace(before, spec=new)
     began = spell(NOW - timedelta(seconds=60))
+    stable = Serving(revision=wanted_revision(before), version="v1", weight=95)
     candidate = Trying(
         revision=wanted_revision(seen),
-        steps=strategy.pin(new, first=False),
+        steps=strategy.pin(replace(seen, status=Status(stable=stable)), direct=False),
+        started_at=began,
         step_started_at=began,
         exposed_at=began,
         shifted_at=began,
         deadline_at=spell(NOW + timedelta(hours=1)),
     )
-    stable = Serving(revision=wanted_revision(before), version="v1", weight=95)
     snapshots = {
         wanted_revision(each): made for each in (before, seen) if isinstance(made := make_snapshot(each), Snapshot)
     }
@@ -155,7 +156,7 @@ def test_windows_meet_and_end_a_little_in_the_past() -> None:
 
 
 def test_counters_are_new_until_something_was_counted() -> None:
-    """A first look that falls before the first scrape sees nothing; what that scrape then shows are all new requests."""
+    """A first look may fall before the first scrape and see nothing; all that the scrape then shows is new."""
     seen = world(COMPARED)
     assert seen.status.candidate
     looked = evidence.look(replace(seen, answers={0: Counts(0, 0, 0, 100)}), seen.status.candidate)

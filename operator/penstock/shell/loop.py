@@ -114,7 +114,10 @@ class Loop:
             return world
         due = questions(world)
         known = self.silent.get(key, {})
-        if not due or not self._may_ask(key, world):
+        pause = self._pause(key, world)
+        if not due or pause:
+            if due:  # it must not wait for the next interval
+                self.queue.add_after(key, pause)
             return replace(world, answers=known)
         self.asked[key] = world.now
         asking = (self._answer(q.source, self.sources[q.source].ask(q)) for q in due.values())
@@ -122,9 +125,11 @@ class Loop:
         self.silent[key] = {index: a for index, a in answers.items() if isinstance(a, Silence)}
         return replace(world, answers=answers)
 
-    def _may_ask(self, key: Key, world: World) -> bool:
+    def _pause(self, key: Key, world: World) -> float:
+        """Seconds until the sources may be asked again: once a second at most, whatever makes the turns."""
         last = self.asked.get(key)
-        return last is None or not 0 <= (world.now - last).total_seconds() < 1.0
+        past = (world.now - last).total_seconds() if last else 1.0
+        return 1.0 - past if 0 <= past < 1.0 else 0.0
 
     async def _answer(self, source: str, asking: Awaitable[Answer]) -> Answer:
         with self.telemetry.query(source):
