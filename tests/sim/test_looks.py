@@ -1,6 +1,7 @@
 """When the metric sources are asked: on time, whatever else makes turns."""
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 from penstock.model.values import Answer, Question, Silence
@@ -36,7 +37,7 @@ def test_a_step_that_ends_right_after_a_look_is_judged_a_second_later() -> None:
     async def story() -> None:
         sim = await settled()
         times = await looks(sim, one_step("27500ms"), 60)
-        gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in pairwise(times)]
         assert min(gaps) > 0.99 and max(gaps) < INTERVAL, times
         assert sim.status["stable"]["version"] == "v2"
         exposed = times[0] - INTERVAL
