@@ -21,6 +21,8 @@ STATES = {
     State.SETTLED: "the stable revision is the wanted one and nothing is being tried",
     State.STEPPING: "a candidate has a share of the traffic, or is about to get one, in a step before the last",
     State.PROMOTING: "the candidate is in its last step: full size, then everything",
+    State.HELD: "Another revision is wanted and not begun: paused, frozen, or a problem stands in the way.",
+    State.BAKING: "The candidate has everything; the old revision is warm, metrics are live.",
     State.ROLLED_BACK: "the wanted revision was rejected; the stable one serves until the spec changes",
 }
 

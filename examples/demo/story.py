@@ -8,7 +8,7 @@ import yaml
 
 from examples.demo import EXAMPLES
 from examples.demo.sightings import Glance
-from penstock.api.rollout import Analysis
+from penstock.api.analysis import Analysis
 from penstock.api.spec import Spec
 
 FOLDER = EXAMPLES / "digits"

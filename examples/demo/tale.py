@@ -9,7 +9,7 @@ from examples.demo.records import Answer, between
 from examples.demo.sightings import Decision, Glance
 from examples.demo.story import Part
 from penstock.api.fields import fraction
-from penstock.api.rollout import Analysis, MetricName
+from penstock.api.analysis import Analysis, MetricName
 from penstock.core.evidence import TOLERANCE, rejection_odds
 from penstock.stats.sequential import odds, one_arm_sums, two_arm_sums
 

@@ -25,6 +25,7 @@ from penstock.shell.kube import Kube
 from penstock.shell.lease import Lease
 from penstock.shell.loop import Loop
 from penstock.shell.queue import Queue
+from penstock.shell.room import Rooms
 from penstock.shell.telemetry import Telemetry
 from penstock.shell.watch import Watch, make_registry, make_settings
 
@@ -63,7 +64,7 @@ async def run(config: settings.Settings, kubeconfig: str | None) -> int:
     await web.serve(app, config.port)
     async with aiohttp.ClientSession(trust_env=False) as session:
         sources = {n: SOURCES[s.type](n, s.model_dump(), session) for n, s in config.metric_sources.items()}
-        loop = Loop(kube, watch.cache, queue, sources, telemetry)
+        loop = Loop(kube, watch.cache, queue, sources, telemetry, rooms=Rooms(kube), verified=config.verified_actions)
         telemetry.depth.set_function(queue.depth)
         telemetry.age.set_function(queue.oldest)
         code = await _lead(lease, (watch, loop), (config, stop))

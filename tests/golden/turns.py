@@ -76,7 +76,8 @@ def middle(live: Manifest) -> World:
     seen, before = world(live), world(with_version(live, "before"))
     assert seen.spec
     home, mine = wanted_revision(before), wanted_revision(seen)
-    plan = strategy.pin(seen.spec, first=False)
+    home_status = Status(stable=Serving(revision=home, version="before"))
+    plan = strategy.pin(replace(seen, status=home_status), direct=False)
     step = len(plan) // 2
     candidate = Trying(
         revision=mine,
@@ -84,13 +85,14 @@ def middle(live: Manifest) -> World:
         steps=plan,
         step=step,
         stable_replicas=3,
+        started_at=spell(NOW),
         step_started_at=spell(NOW),
         exposed_at=spell(NOW),
         shifted_at=spell(NOW),
         deadline_at=spell(NOW + timedelta(seconds=seconds(seen.spec.rollout.deadline))),
     )
     share = plan[step].weight
-    route = RouteSeen({home: 100 - share, mine: share}, programmed=True) if seen.spec.traffic else None
+    route = RouteSeen({home: 100 - share, mine: share} if seen.spec.traffic else {mine: 100}, programmed=True)
     return replace(
         seen,
         now=NOW + timedelta(seconds=1),
@@ -99,6 +101,7 @@ def middle(live: Manifest) -> World:
         workloads={home: Workload(3, 3), mine: Workload(3, 3)},
         snapshots={home: snapshot(before), mine: replace(snapshot(seen), number=2)},
         route=route,
+        owned=frozenset(("Deployment", name) for name in (home, mine)),
     )
 
 

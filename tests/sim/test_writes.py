@@ -72,8 +72,9 @@ def test_a_rollback() -> None:
         await sim.run(7)
         # the look: status, Event, and the route at weight 0 - before any pod is touched; confirmed: status
         assert await spent(sim, 10) == {"ModelDeployment": 2, "Event": 1, "HTTPRoute": 1}
-        # unlisted, removed, forgotten
-        assert await spent(sim, 60) == {"ModelDeployment": 3, "HTTPRoute": 1, "-Deployment": 1, "-Service": 1}
+        # unlisted, removed, forgotten; the record goes too, as nobody goes back to a rejected revision
+        gone = {"-Deployment": 1, "-Service": 1, "-ControllerRevision": 1}
+        assert await spent(sim, 60) == {"ModelDeployment": 3, "HTTPRoute": 1} | gone
         assert await spent(sim, 300) == {}
 
     run(story())

@@ -45,6 +45,9 @@ def snapshot(version: str) -> Snapshot:
 SNAPSHOTS = {NAMES[v]: snapshot(v) for v in NAMES}
 
 
+STABLE = Serving(revision=NAMES["v1"], version="v1", weight=100)
+
+
 def trying(step: int, age: float, verdict: VerdictName, first: bool = False) -> Trying:
     """v2 in a step that began `age` seconds ago."""
     began = NOW - timedelta(seconds=age)
@@ -55,8 +58,9 @@ def trying(step: int, age: float, verdict: VerdictName, first: bool = False) -> 
     return Trying(
         revision=NAMES["v2"],
         version="v2",
-        steps=strategy.pin(spec("v2"), first),
+        steps=strategy.pin(replace(bare("v2"), status=Status() if first else Status(stable=STABLE)), direct=False),
         step=step,
+        started_at=spell(began),
         step_started_at=spell(began),
         exposed_at=spell(began),
         shifted_at=spell(began),
@@ -65,7 +69,6 @@ def trying(step: int, age: float, verdict: VerdictName, first: bool = False) -> 
     )
 
 
-STABLE = Serving(revision=NAMES["v1"], version="v1", weight=100)
 GONE = Leaving(revision=NAMES["v3"], since=spell(NOW), after=spell(NOW + timedelta(seconds=5)))
 REFUSED = Refused(revision=NAMES["v3"], version="v3", reason="NeverReady", at=spell(NOW))
 

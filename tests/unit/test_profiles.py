@@ -11,7 +11,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from penstock.api.rollout import Metric
+from penstock.api.analysis import Metric
 from penstock.api.runtime import RuntimeSpec
 from penstock.core.evidence import ratio
 from penstock.model.reasons import Reason

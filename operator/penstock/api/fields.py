@@ -23,6 +23,7 @@ IMAGE = (
     r"^[a-zA-Z0-9][-.a-zA-Z0-9]*(:[0-9]+)?(/[a-z0-9][-._a-z0-9]*)*"
     r"(:[A-Za-z0-9_][-._A-Za-z0-9]{0,127})?(@sha256:[0-9a-f]{64})?$"
 )
+HOST = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 QUANTITY = r"^[0-9]+(\.[0-9]{1,3})?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$"
 
 
@@ -73,6 +74,11 @@ ObjectName = Annotated[
     str,
     StringConstraints(pattern=DNS_NAME, min_length=1, max_length=253),
     worded(DNS_NAME, "must be the lower-case name of an object, such as team-a.models: only a-z, 0-9, - and ."),
+]
+HostName = Annotated[
+    str,
+    StringConstraints(pattern=HOST, min_length=1, max_length=253),
+    worded(HOST, "must be a host name such as churn.models.corp: lower case, without scheme, port, path or *"),
 ]
 Image = Annotated[
     str,

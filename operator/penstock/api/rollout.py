@@ -1,27 +1,92 @@
-"""What a user writes about how a new revision takes over, and how it is judged.
+"""What a user writes about how a new revision takes over.
 
-Shapes and cross-field rules only. A field is listed here when it acts, not before.
+Shapes and cross-field rules only. A field is listed here when it acts, not before. How it is judged: see `analysis`.
 """
 
+from datetime import date
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from penstock.api.fields import (
     Duration,
-    Factor,
     Frozen,
-    Name,
+    HostName,
     Percent,
     Period,
     cel,
     rules,
+    worded,
 )
+
+_TOKEN = r"^[A-Za-z0-9][-_.A-Za-z0-9]*$"
+_CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+_DATE = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
+_ZONE = r"^[A-Z][-+_A-Za-z0-9]*(/[A-Z][-+_A-Za-z0-9]*){0,2}$"
+
+Token = Annotated[
+    str,
+    StringConstraints(pattern=_TOKEN, min_length=1, max_length=128),
+    worded(_TOKEN, "must be a plain word such as x-cohort or beta: only letters, digits, -, _ and ."),
+]
+Clock = Annotated[
+    str, StringConstraints(pattern=_CLOCK, max_length=5), worded(_CLOCK, "must be a time of day such as 18:00")
+]
+Date = Annotated[
+    str, StringConstraints(pattern=_DATE, max_length=10), worded(_DATE, "must be a date such as 2026-12-24")
+]
+Zone = Annotated[
+    str,
+    StringConstraints(pattern=_ZONE, max_length=64),
+    worded(_ZONE, "must be the name of a time zone such as UTC or Europe/Berlin"),
+]
+Group = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+
+class OnTimeout(StrEnum):
+    """What happens when nobody has approved in time."""
+
+    WAIT = "Wait"
+    ABORT = "Abort"
+    PROMOTE = "Promote"
+
+
+class Approval(Frozen):
+    """People who must agree before the rollout goes on; each writes the annotation penstock.dev/approve."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            cel(
+                "!has(self.onTimeout) || self.onTimeout == 'Wait' || has(self.maxAge)",
+                "onTimeout needs maxAge: without it the request never times out",
+            )
+        )
+    )
+
+    groups: Annotated[list[Group], Field(max_length=8)] = []
+    """Only members of one of these groups count. Default: everybody who has the verb approve. Example: [ml-leads]."""
+    min_approvals: Annotated[int, Field(ge=1, le=16)] = 1
+    """How many different people must approve. Default: 1."""
+    max_age: Period | None = None
+    """How long the request stays open once the step has passed all else. Default: for ever."""
+    on_timeout: OnTimeout = OnTimeout.WAIT
+    """Then: Wait (and say so), Abort or Promote. Default: Wait."""
 
 
 class CanaryStep(Frozen):
     """One share of traffic, held for a while."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            cel(
+                "!has(self.capacity) || self.capacity == '100%' || double(self.capacity.replace('%', '')) >= double(self.weight)",
+                "capacity must be at least weight: fewer pods than the share of requests would be overloaded",
+                fieldPath=".capacity",
+            )
+        )
+    )
 
     weight: Annotated[
         int,
@@ -39,6 +104,10 @@ class CanaryStep(Frozen):
     """Share of requests that the candidate gets, in percent; 100 follows after the last step by itself. Example: 5."""
     duration: Duration = "1m"
     """Shortest time at this share, counted from when the route carries it. Default: 1m."""
+    capacity: Percent | None = None
+    """Share of the full number of pods that the candidate runs in this step, at least `weight`. Default: as `weight`."""
+    approval: Approval | None = None
+    """People who must agree before the next step. Default: nobody."""
 
 
 class Canary(Frozen):
@@ -64,98 +133,173 @@ class Canary(Frozen):
     """The shares in order. Example: [{weight: 5, duration: 2m}, {weight: 25, duration: 5m}, {weight: 50, duration: 5m}]."""
 
 
-class Rollout(Frozen):
-    """How a new revision takes over."""
+class PreviewAnalysis(StrEnum):
+    """Whether the preview must pass the analysis."""
 
+    IGNORE = "Ignore"
+    REQUIRE = "Require"
+
+
+class BlueGreen(Frozen):
+    """The candidate runs at full size beside the stable revision, under an address of its own, until one switch."""
+
+    duration: Duration = "0s"
+    """Shortest time between ready and the switch. Default: 0s, which switches when it is ready and approved."""
+    approval: Approval | None = None
+    """People who must agree to the switch: a manual switch. Default: nobody, a timed switch."""
+    preview_hostnames: Annotated[list[HostName], Field(max_length=8)] = []
+    """Host names on the gateway that reach the candidate before the switch. Default: only the Service <name>-preview."""
+    preview_analysis: PreviewAnalysis = PreviewAnalysis.IGNORE
+    """Require: requests to the preview must pass the analysis before the switch. Default: Ignore; a failing metric
+    takes the candidate off in any case."""
+
+
+class Shadow(Frozen):
+    """The candidate gets copies of requests; nobody sees its answers."""
+
+    percent: Annotated[int, Field(ge=1, le=100)] = 100
+    """Share of requests that are copied, in percent. Default: 100."""
+    duration: Duration = "10m"
+    """Shortest time of copying. Default: 10m."""
+    approval: Approval | None = None
+    """People who must agree before anybody gets an answer of the candidate. Default: nobody."""
+
+
+class Match(Frozen):
+    """Requests that carry this header, or this cookie, with exactly this value."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(cel("has(self.header) != has(self.cookie)", "give exactly one of header and cookie"))
+    )
+
+    header: Token | None = None
+    """Name of a request header. Example: x-cohort."""
+    cookie: Token | None = None
+    """Name of a cookie. Example: cohort."""
+    value: Token
+    """The value that it must have. Example: beta."""
+
+
+class AbTest(Frozen):
+    """A fixed cohort gets the candidate, all others the stable revision, until the analysis has its answer."""
+
+    match: Annotated[list[Match], Field(min_length=1, max_length=4)]
+    """Who belongs to the cohort: requests that any of these match. Example: [{header: x-cohort, value: beta}]."""
+    duration: Duration = "10m"
+    """Shortest time of the test; it goes on until every metric has enough requests. Default: 10m."""
+    capacity: Percent = "100%"
+    """Share of the full number of pods that the candidate runs for its cohort. Default: 100%."""
+    approval: Approval | None = None
+    """People who must agree before everybody gets the candidate. Default: nobody."""
+
+
+class OnBreach(StrEnum):
+    """What a failing metric does after 100 %."""
+
+    ROLLBACK = "Rollback"
+    NOTIFY = "Notify"
+
+
+class Bake(Frozen):
+    """After 100 % the old revision stays warm and the metrics stay live, so that one write brings it back."""
+
+    duration: Period
+    """How long. Example: 30m."""
+    on_breach: OnBreach | None = None
+    """Rollback: return at once. Notify: only say so. Default: Rollback, but Notify where a person has promoted in full."""
+
+
+class Day(StrEnum):
+    """Day of the week."""
+
+    MONDAY = "Monday"
+    TUESDAY = "Tuesday"
+    WEDNESDAY = "Wednesday"
+    THURSDAY = "Thursday"
+    FRIDAY = "Friday"
+    SATURDAY = "Saturday"
+    SUNDAY = "Sunday"
+
+
+class Freeze(Frozen):
+    """A time in which no rollout begins and no step goes forward; a return to the stable revision is always allowed."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            cel(
+                "has(self.days) && has(self.start) && has(self.duration) && !has(self.from) && !has(self.to)"
+                " || !has(self.days) && !has(self.start) && !has(self.duration) && has(self.from) && has(self.to)",
+                "give either days, start and duration (every week) or from and to (whole days of the calendar)",
+            ),
+            cel("!has(self.from) || !has(self.to) || self.from <= self.to", "to must not be before from"),
+        )
+    )
+
+    days: Annotated[list[Day], Field(min_length=1, max_length=7)] | None = None
+    """Days of the week on which it begins. Example: [Friday]."""
+    start: Clock | None = None
+    """Time of day at which it begins. Example: "18:00"."""
+    duration: Period | None = None
+    """How long it lasts, at most a week. Example: 62h."""
+    from_: Annotated[Date | None, Field(alias="from")] = None
+    """First day. Example: 2026-12-20."""
+    to: Date | None = None
+    """Last day. Example: 2027-01-03."""
+    time_zone: Zone = "UTC"
+    """Time zone of the clock and of the days. Default: UTC. Example: Europe/Berlin."""
+
+    @model_validator(mode="after")
+    def _exists(self) -> Self:
+        """What CEL cannot know: whether the zone and the days are real."""
+        try:
+            ZoneInfo(self.time_zone)
+        except (OSError, ValueError):
+            raise ValueError(f"there is no time zone {self.time_zone}; name one such as Europe/Berlin") from None
+        for text in filter(None, (self.from_, self.to)):
+            date.fromisoformat(text)
+        return self
+
+
+class CapacityPolicy(StrEnum):
+    """What happens where the candidate's pods do not fit beside the stable ones."""
+
+    SURGE = "Surge"
+    REPLACE = "Replace"
+    REFUSE = "Refuse"
+
+
+class Rollout(Frozen):
+    """How a new revision takes over: shadow, then A/B test, then canary or blue-green, then 100 %, then bake."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            cel(
+                "!(has(self.canary) && has(self.blueGreen))",
+                "canary and blueGreen exclude each other: keep canary.steps for growing shares, or blueGreen for one switch",
+            )
+        )
+    )
+
+    shadow: Shadow | None = None
+    """First copy requests to the candidate, whose answers nobody sees. Default: no."""
+    ab_test: AbTest | None = None
+    """Then give it to a fixed cohort. Default: no."""
     canary: Canary | None = None
-    """Go in weighted steps, judged by `analysis`. Default: switch at once when the new revision is ready."""
+    """Then go in weighted steps, judged by `analysis`. Default: switch at once when the new revision is ready."""
+    blue_green: BlueGreen | None = None
+    """Or make it ready at full size under a preview address and switch once. Default: no."""
+    bake: Bake | None = None
+    """After 100 %: keep the old revision warm and the metrics live for a while. Default: no."""
     deadline: Period = "10m"
     """Longest time that a step may make no progress (pods not ready, route not programmed, evidence missing) beyond
     its duration; then the candidate is rejected and the stable revision serves alone. Default: 10m."""
     scale_down_delay: Duration = "30s"
     """How long the pods of a revision stay after their traffic has ended. Default: 30s."""
-
-
-class MetricName(StrEnum):
-    """Built-in checks; the runtime's metric profile says what each means for its server."""
-
-    ERROR_RATE = "errorRate"
-    SLOW_RATE = "slowRate"
-
-
-class Comparison(StrEnum):
-    """What a metric is held against when it has no fixed limit."""
-
-    STABLE = "Stable"
-
-
-class Metric(Frozen):
-    """One judgement over requests: bad ones out of all."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            cel(
-                "has(self.max) != has(self.compare)",
-                "give exactly one of max (an objective, such as 1%) and compare (Stable: the revision that serves now)",
-            ),
-            cel(
-                "(self.name == 'slowRate') == has(self.threshold)",
-                "threshold belongs to slowRate and only there: a request is slow when it takes longer, for example 300ms",
-            ),
-            cel("!has(self.tolerance) || has(self.compare)", "tolerance needs compare: Stable"),
-            cel(
-                "!has(self.threshold) || self.threshold.matches('[1-9]')",
-                "threshold must be more than 0: every request takes longer than that",
-                fieldPath=".threshold",
-            ),
-        )
-    )
-
-    name: MetricName
-    """errorRate: requests that the server failed. slowRate: requests slower than `threshold`."""
-    max: Percent | None = None
-    """Objective: the largest acceptable share of bad requests. Example: 1%."""
-    compare: Comparison | None = None
-    """Stable: the candidate's share of bad requests must not exceed the stable revision's."""
-    threshold: Duration | None = None
-    """For slowRate: a request that takes longer is slow; must be a bucket bound of the server's histogram. Example: 500ms."""
-    tolerance: Factor | None = None
-    """With compare: how many times the stable revision's share is still acceptable, at least 1. Default: 1.25."""
-
-
-class Analysis(Frozen):
-    """How a candidate is judged on live metrics."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            cel(
-                "!has(self.alpha) || self.alpha.matches('[1-9]') && !self.alpha.matches('^([5-9][0-9]|100)')",
-                "alpha must be more than 0% and less than 50%: a test that is never wrong never rejects",
-                fieldPath=".alpha",
-            )
-        )
-    )
-
-    interval: Period = "15s"
-    """Time between two looks at the metrics. Default: 15s."""
-    source: Name = "default"
-    """Metric source, by the name that the operator's administrator gave it. Default: default."""
-    min_requests: Annotated[int, Field(ge=1, le=1000000)] = 100
-    """Requests that the candidate must have answered in a step before the step can pass. Default: 100."""
-    alpha: Percent = "5%"
-    """Largest chance that a candidate which is no worse is rejected, over all metrics, looks and steps of one rollout. Default: 5%."""
-    metrics: Annotated[
-        list[Metric],
-        Field(
-            min_length=1,
-            max_length=16,
-            json_schema_extra=rules(
-                cel(
-                    "self.all(i, self.exists_one(j, j.name == i.name && has(j.max) == has(i.max)"
-                    " && (has(j.threshold) ? j.threshold : '') == (has(i.threshold) ? i.threshold : '')))",
-                    "the same judgement twice: a name may come once with max and once with compare, for each threshold",
-                )
-            ),
-        ),
-    ]
-    """The judgements; all must hold. Example: [{name: errorRate, max: 1%}, {name: errorRate, compare: Stable}]."""
+    rollback_window: Period | None = None
+    """A revision that was stable until so long ago returns without steps. Default: none, every revision walks them."""
+    capacity_policy: CapacityPolicy = CapacityPolicy.SURGE
+    """Surge: the candidate's pods come on top, and wait for room. Replace: stable pods make room for them, so that never
+    more than the full number run. Refuse: a candidate that does not fit beside the stable revision is not begun.
+    Default: Surge."""
+    freeze: Annotated[list[Freeze], Field(max_length=16)] = []
+    """Times in which nothing goes forward. Example: [{days: [Friday], start: "18:00", duration: 62h, timeZone: UTC}]."""

@@ -8,8 +8,10 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from penstock.api.analysis import Analysis
 from penstock.api.fields import (
     Frozen,
+    HostName,
     Name,
     ObjectName,
     cel,
@@ -17,17 +19,11 @@ from penstock.api.fields import (
     rules,
     worded,
 )
-from penstock.api.rollout import Analysis, Rollout
+from penstock.api.rollout import Rollout
 from penstock.api.serving import Model, Pod, Server
 
-_HOST = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 _PATH = r"^/[-._~%!$&'()*+,;=:@/A-Za-z0-9]*$"
 
-HostName = Annotated[
-    str,
-    StringConstraints(pattern=_HOST, min_length=1, max_length=253),
-    worded(_HOST, "must be a host name such as churn.models.corp: lower case, without scheme, port, path or *"),
-]
 RoutePath = Annotated[
     str,
     StringConstraints(pattern=_PATH, max_length=512),
@@ -102,23 +98,59 @@ class Traffic(Frozen):
     """Path prefix that the route answers to, passed on unchanged. Default: /. Example: /v2/models/churn."""
 
 
+JUDGED = {"canary": "canary", "shadow": "shadow", "abTest": "test"}
+ROUTED = {"canary": "split traffic by weight", "shadow": "copy requests", "abTest": "tell requests apart"}
+
+
+class DeletionPolicy(StrEnum):
+    """What becomes of the pods, Services and routes when the ModelDeployment is deleted."""
+
+    DELETE = "Delete"
+    ORPHAN = "Orphan"
+
+
 class Spec(Frozen):
     """The wish: which model, on what, how many, reached how, changed how."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            cel(
-                "!has(self.rollout) || !has(self.rollout.canary) || has(self.analysis)",
-                "rollout.canary needs analysis.metrics: a canary that nothing judges is only a timer;"
-                " for example analysis: {metrics: [{name: errorRate, compare: Stable}]}",
+            *(
+                cel(
+                    f"!has(self.rollout) || !has(self.rollout.{kind}) || has(self.analysis)",
+                    f"rollout.{kind} needs analysis.metrics: a {word} that nothing judges is only a timer;"
+                    " for example analysis: {metrics: [{name: errorRate, compare: Stable}]}",
+                )
+                for kind, word in JUDGED.items()
+            ),
+            *(
+                cel(
+                    f"!has(self.rollout) || !has(self.rollout.{kind}) || has(self.traffic)",
+                    f"rollout.{kind} needs traffic.gateway: a plain Service cannot {what}",
+                )
+                for kind, what in ROUTED.items()
             ),
             cel(
-                "!has(self.rollout) || !has(self.rollout.canary) || has(self.traffic)",
-                "rollout.canary needs traffic.gateway: a plain Service cannot split traffic by weight",
+                "!has(self.rollout) || !has(self.rollout.capacityPolicy) || self.rollout.capacityPolicy != 'Replace'"
+                " || !has(self.scaling) || !has(self.scaling.maxReplicas)",
+                "capacityPolicy: Replace needs a fixed number of replicas, as an autoscaler would take the room again:"
+                " leave scaling.maxReplicas out",
             ),
             cel(
-                "has(self.rollout) && has(self.rollout.canary) || !has(self.analysis)",
-                "analysis needs rollout.canary: without steps nothing would be judged",
+                "!has(self.analysis) || has(self.rollout) && (has(self.rollout.canary) || has(self.rollout.shadow)"
+                " || has(self.rollout.abTest) || has(self.rollout.bake) || has(self.rollout.blueGreen)"
+                " && has(self.rollout.blueGreen.previewAnalysis) && self.rollout.blueGreen.previewAnalysis == 'Require')",
+                "analysis needs rollout.canary, shadow, abTest, bake, or blueGreen.previewAnalysis: Require;"
+                " without steps nothing would be judged",
+            ),
+            cel(
+                "has(self.analysis) || !has(self.rollout) || !has(self.rollout.blueGreen)"
+                " || !has(self.rollout.blueGreen.previewAnalysis) || self.rollout.blueGreen.previewAnalysis != 'Require'",
+                "blueGreen.previewAnalysis: Require needs analysis.metrics",
+            ),
+            cel(
+                "has(self.traffic) || !has(self.rollout) || !has(self.rollout.blueGreen)"
+                " || !has(self.rollout.blueGreen.previewHostnames) || size(self.rollout.blueGreen.previewHostnames) == 0",
+                "blueGreen.previewHostnames needs traffic.gateway; without one the Service <name>-preview is the preview",
             ),
         )
     )
@@ -139,3 +171,6 @@ class Spec(Frozen):
     """How a new revision takes over. Default: switch at once when it is ready."""
     analysis: Analysis | None = None
     """How a candidate is judged on live metrics. Default: readiness only."""
+    deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
+    """Delete: everything goes with the ModelDeployment. Orphan: what serves stays and goes on serving; a new
+    ModelDeployment of the same name takes it over. Default: Delete."""

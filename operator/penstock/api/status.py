@@ -65,6 +65,75 @@ class Serving(Tolerant):
     """Share in percent that the route was last seen to give it; without a gateway 100 once it is ready."""
 
 
+class StepKind(StrEnum):
+    """What a step of a plan is for."""
+
+    SHADOW = "Shadow"
+    COHORT = "Cohort"
+    CANARY = "Canary"
+    PREVIEW = "Preview"
+    FULL = "Full"
+    BAKE = "Bake"
+
+
+class PlannedMatch(Tolerant):
+    """Requests that belong to the cohort of a step."""
+
+    header: ShortText | None = None
+    """Name of a header, or"""
+    cookie: ShortText | None = None
+    """name of a cookie,"""
+    value: ShortText
+    """and the value that it has."""
+
+
+class PlannedApproval(Tolerant):
+    """Who must agree before the next step."""
+
+    groups: Annotated[list[ShortText], Field(max_length=8)] = []
+    """Members of one of these; empty: everybody who may approve."""
+    min_approvals: Count = 1
+    """How many different people."""
+    max_age: ShortText = ""
+    """How long the request stays open; empty: for ever."""
+    on_timeout: ShortText = "Wait"
+    """Then: Wait, Abort or Promote."""
+
+
+class PlannedStep(Tolerant):
+    """One step of the pinned plan."""
+
+    kind: StepKind = StepKind.CANARY
+    """Shadow, Cohort, Canary, Preview, Full or Bake."""
+    weight: Percent100
+    """Share of requests in percent."""
+    mirror: Percent100 = 0
+    """Share of requests that are copied to it, in percent."""
+    match: Annotated[list[PlannedMatch], Field(max_length=4)] = []
+    """The cohort that gets it."""
+    capacity: Percent100 = 100
+    """Share of the full number of pods that it runs."""
+    duration: ShortText = "0s"
+    """Shortest time in this step."""
+    judged: bool = False
+    """Whether the analysis must have passed before the next step."""
+    approval: PlannedApproval | None = None
+    """Who must agree before the next step."""
+
+
+class Approved(Tolerant):
+    """One person's agreement to one step."""
+
+    step: Count
+    """Number of the step, from 1."""
+    by: ShortText
+    """User name."""
+    groups: Annotated[list[ShortText], Field(max_length=16)] = []
+    """Groups that the person claimed."""
+    at: Time
+    """When."""
+
+
 class Trying(Tolerant):
     """The revision that is being tried."""
 
@@ -75,33 +144,39 @@ class Trying(Tolerant):
     weight: Percent100 = 0
     """Share in percent that the route was last seen to give it."""
     step: Count = 0
-    """Number of the present step, from 0."""
-    steps: Annotated[list["CanaryPlan"], Field(max_length=21)] = []
+    """Steps that are behind it; messages count the present one from 1."""
+    steps: Annotated[list[PlannedStep], Field(max_length=25)] = []
     """The plan as it was when the rollout began; later edits of the spec's steps act on the next rollout."""
     stable_replicas: Count = 0
     """Replicas of the stable revision when the rollout began; it keeps at least these until the candidate is promoted."""
+    preflight: Text = ""
+    """What the cluster lacked for its pods when the rollout began; empty: room enough."""
+    replaces: bool = False
+    """Whether stable pods make room for its pods."""
+    undo_by: ShortText = ""
+    """Who asked to return to this revision although the spec asks for another."""
+    forced_by: ShortText = ""
+    """Who sent it to 100 % past its steps."""
+    waived: Count | None = None
+    """Number, from 0, of a step whose time, evidence and approval somebody waived."""
+    skipped: Annotated[list[Count], Field(max_length=25)] = []
+    """Numbers, from 0, of steps that are not run."""
+    approvals: Annotated[list[Approved], Field(max_length=64)] = []
+    """Who has agreed to which step."""
+    started_at: Time
+    """When the rollout began."""
     step_started_at: Time
     """When the step was entered."""
     exposed_at: Time | None = None
-    """When the route was first seen to give it any traffic; requests count from here."""
+    """When the route was first seen to give it any request; requests count from here."""
     shifted_at: Time | None = None
     """When the route was first seen to carry the step's share; the step's duration counts from here."""
-    deadline_at: Time
-    """When the candidate is rejected if the step has not passed."""
+    cleared_at: Time | None = None
+    """When the step had passed all but its approval, whose age counts from here."""
+    deadline_at: Time | None = None
+    """When the candidate is rejected if the step has not passed; absent while it waits for people or calendars."""
     evidence: Annotated[list[Evidence], Field(max_length=16)] = []
     """What each metric has shown."""
-
-
-class CanaryPlan(Tolerant):
-    """One step of the pinned plan."""
-
-    weight: Percent100
-    """Share of requests in percent."""
-    duration: ShortText = "0s"
-    """Shortest time at this share."""
-
-
-Trying.model_rebuild()
 
 
 class Leaving(Tolerant):
@@ -113,6 +188,8 @@ class Leaving(Tolerant):
     """When it was decided that it goes."""
     after: Time
     """Its pods stay at least until then."""
+    replaced: bool = False
+    """Whether its pods give way to those of the stable revision one by one."""
 
 
 class Refused(Tolerant):
@@ -128,6 +205,49 @@ class Refused(Tolerant):
     """When."""
     message: Text = ""
     """The numbers behind it."""
+    by: ShortText = ""
+    """Who decided so, where it was a person."""
+
+
+class Acted(Tolerant):
+    """An action that was taken up; while its annotation stands unchanged it is not taken up again."""
+
+    action: ShortText
+    """Name of the annotation without its prefix. Example: abort."""
+    value: ShortText
+    """What the annotation says."""
+    by: ShortText = ""
+    """Who asked."""
+    at: Time
+    """When it was taken up."""
+
+
+class Ended(Tolerant):
+    """A rollout that is over."""
+
+    revision: ShortText
+    """Name of the revision that was tried."""
+    version: ShortText = ""
+    """Its model.version."""
+    reason: ShortText
+    """How it ended, one of the documented reasons."""
+    by: ShortText = ""
+    """Who decided so, where it was a person."""
+    started_at: Time
+    """When it began."""
+    at: Time
+    """When it ended."""
+    message: Text = ""
+    """The numbers behind it."""
+
+
+class Next(Tolerant):
+    """What happens next if nothing comes between."""
+
+    what: Text
+    """In words."""
+    at: Time | None = None
+    """Not before, or by when."""
 
 
 class ConditionStatus(StrEnum):
@@ -168,6 +288,12 @@ class Status(Tolerant):
     """Revisions whose traffic has ended or is ending."""
     rejected: Annotated[list[Refused], Field(max_length=20, json_schema_extra=list_map("revision"))] = []
     """Revisions that were tried and taken off, latest last."""
+    next: Next | None = None
+    """What happens next, and when; absent where nothing will happen by itself."""
+    acted: Annotated[list[Acted], Field(max_length=16, json_schema_extra=list_map("action"))] = []
+    """Actions of people that were taken up and whose annotations still stand."""
+    history: Annotated[list[Ended], Field(max_length=20)] = []
+    """Rollouts that are over, latest last."""
     replicas: Count = 0
     """Ready replicas of all revisions."""
     url: ShortText = ""

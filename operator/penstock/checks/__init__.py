@@ -1,7 +1,13 @@
-"""One proposition per file: World, Step -> Verdict. To add one, write the file and one line here."""
+"""One proposition per file: World, Step -> Verdict. To add one, write the file and one line here.
+
+Those that people and calendars answer are GATES: asked last, and waiting for them is no lack of progress.
+"""
 
 from collections.abc import Callable
 
+from penstock.checks.approved import approved
+from penstock.checks.baked import baked
+from penstock.checks.free import free
 from penstock.checks.held import held
 from penstock.checks.judged import judged
 from penstock.checks.ready import ready
@@ -13,4 +19,8 @@ CHECKS: dict[str, Callable[[World, Step], Verdict]] = {
     "routed": routed,
     "held": held,
     "judged": judged,
+    "baked": baked,
+    "approved": approved,
+    "free": free,
 }
+GATES = ("approved", "free")

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from penstock.api.status import StepKind
+from penstock.checks.routed import spoken
 from penstock.model.reasons import Reason
 from penstock.model.schedule import LAG, read, spell
 from penstock.model.values import Outcome, Step, Verdict, World
@@ -15,4 +17,5 @@ def held(world: World, step: Step) -> Verdict:
         return Verdict(Outcome.WAIT, Reason.WAITING_FOR_ROUTE, "the share has not been seen yet")
     until = read(shifted) + timedelta(seconds=step.seconds)
     outcome = Outcome.PASS if world.now >= until else Outcome.WAIT
-    return Verdict(outcome, Reason.HOLDING_STEP, f"{step.weight}% until {spell(until)[:19]}Z", until + LAG)
+    reason = Reason.BAKING if step.kind is StepKind.BAKE else Reason.HOLDING_STEP
+    return Verdict(outcome, reason, f"{spoken(step)} until {spell(until)[:19]}Z", until + LAG)

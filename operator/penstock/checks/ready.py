@@ -6,10 +6,11 @@ from penstock.model.values import Outcome, Step, Verdict, Workload, World
 
 def ready(world: World, step: Step) -> Verdict:
     """Counts ready pods of this very revision, never those of another."""
-    assert world.status.candidate
-    seen = world.workloads.get(world.status.candidate.revision, Workload())
-    message = f"{min(seen.ready, step.replicas)} of {step.replicas} pods ready" + (
-        f": {seen.trouble}" if seen.trouble else ""
-    )
+    candidate = world.status.candidate
+    assert candidate
+    seen = world.workloads.get(candidate.revision, Workload())
+    cramped = candidate.preflight if not seen.trouble or seen.trouble.startswith("Unschedulable") else ""
+    said = "; ".join(filter(None, (seen.trouble, cramped)))
+    message = f"{min(seen.ready, step.replicas)} of {step.replicas} pods ready" + (f": {said}" if said else "")
     outcome = Outcome.PASS if seen.ready >= step.replicas else Outcome.WAIT
-    return Verdict(outcome, Reason.WAITING_FOR_PODS, message)
+    return Verdict(outcome, Reason.INSUFFICIENT_CAPACITY if cramped else Reason.WAITING_FOR_PODS, message)

@@ -1,16 +1,23 @@
-"""The route carries the step's share, and the gateway has said so at the route's present generation."""
+"""The route gives the candidate what the step says, and the gateway has said so at the route's present generation."""
 
 from penstock.model.reasons import Reason
-from penstock.model.values import Outcome, Step, Verdict, World
+from penstock.model.values import Outcome, RouteSeen, Step, Verdict, World
 
 
 def routed(world: World, step: Step) -> Verdict:
-    """Read back from the route; without a gateway there is nothing to wait for."""
+    """Read back from the route: share, cohort and copies; a plain Service is a route that gives all or nothing."""
     assert world.status.candidate and world.spec
-    if not world.spec.traffic:
-        return Verdict(Outcome.PASS, Reason.WAITING_FOR_ROUTE, "no gateway")
-    share = world.route.weights.get(world.status.candidate.revision, 0) if world.route else 0
-    done = world.route is not None and world.route.programmed and share == step.weight
-    trouble = world.route.message if world.route else ""
-    message = trouble or f"the gateway has not confirmed {step.weight}% yet"
-    return Verdict(Outcome.PASS if done else Outcome.WAIT, Reason.WAITING_FOR_ROUTE, message)
+    name, seen = world.status.candidate.revision, world.route or RouteSeen({}, programmed=False)
+    as_planned = seen.weights.get(name, 0) == step.weight
+    as_planned &= (seen.cohort == name) == bool(step.match)
+    as_planned &= (seen.mirror == (name, step.mirror)) == bool(step.mirror)
+    outcome = Outcome.PASS if seen.programmed and as_planned else Outcome.WAIT
+    message = seen.message or f"the gateway has not confirmed {spoken(step)} yet"
+    return Verdict(outcome, Reason.WAITING_FOR_ROUTE, message)
+
+
+def spoken(step: Step) -> str:
+    """What the step gives its candidate, in words."""
+    if step.mirror:
+        return f"copies of {step.mirror}%"
+    return "the cohort" if step.match else f"{step.weight}%"

@@ -1,64 +1,78 @@
-"""World -> Plan: the machine. Pure; every rule that moves a revision is in this file or in the checks it calls.
+"""World -> Turn: the machine. Pure; every rule that moves a revision is in this file or in the checks it calls.
 
 Theory of operation. Status holds at most one *stable* revision, which is trusted with the traffic, and at most one
-*candidate*, which walks the pinned steps. A turn looks at what is, never at what changed:
+*candidate*, which walks the pinned steps. A turn looks at what is, never at what changed. First people are obeyed
+(`actions`: abort, undo, retry, ...), then:
 
     spec asks for             stable   candidate   then
     the stable revision       yes      -           Settled
     the stable revision       yes      other       the candidate leaves, superseded, without a verdict
-    a rejected revision       yes      -           RolledBack: hold, until the spec changes
+    a rejected revision       yes      -           RolledBack: hold, until the spec changes or a person retries
+    a rejected revision       yes      an undo     the revision that a person goes back to walks on
     anything else             -        -           Starting: first revision, no analysis, never rejected
-    anything else             yes      -           Stepping from step 0, judged against this stable one
+    anything else             yes      -           Held while paused or frozen; else step 0 against this one
     anything else             yes      other       the candidate leaves; the new one starts at step 0
 
-A candidate's turn: first its evidence (a failed metric rejects it in any step, at any time), then the step's checks in
-order. The first check that does not pass decides: wait, until the deadline; then it is rejected with that check's
-reason. When all pass, the next step is entered; after the last one the pointer moves: stable := candidate. The pods
-that passed are the pods that serve. A rejection or a promotion first moves traffic; the revision that lost it is
-*leaving*: listed at weight 0, unlisted once the gateway confirmed that, and only then are its pods removed.
+A candidate's turn: first its evidence (a failed metric rejects it in any step, at any time), then the step's own checks,
+then the gates of people and calendars. The first that does not pass decides: wait, until the deadline; then it is
+rejected with that check's reason. The deadline stands still while only people and calendars are waited for. When all
+pass, the next step is entered; after the last one the pointer moves: stable := candidate. The pods that passed are the
+pods that serve. Until the pointer moves, in the bake too, the stable revision is warm and one write brings it back. A
+rejection or a promotion first moves traffic; the revision that lost it is *leaving*: listed at weight 0, unlisted once
+the gateway confirmed that, and only then are its pods removed.
 
-    v1 100 ──► v1 95 v2 5 ──► v1 75 v2 25 ──► v1 50 v2 50 ──► v2 100 (v1 leaving) ──► v2
-                   └──────────────┴───────────────┴── a metric fails, a deadline passes ──► v1 100 (v2 leaving) ──► v1
+    v1 100 ──► v1 95 v2 5 ──► v1 75 v2 25 ──► v1 50 v2 50 ──► v2 100, bake (v1 warm) ──► v2 (v1 leaving) ──► v2
+                   └──────────────┴───────────────┴───────────────┴── a metric fails, a deadline passes, abort
+                                                                       ──► v1 100 (v2 leaving) ──► v1
 
 EDGES says which states may follow which; a test explores small worlds and fails on any other.
 """
 
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Iterable
+from dataclasses import replace
 from enum import StrEnum
 
-from penstock.api.fields import seconds, span
-from penstock.api.status import Leaving, Refused, Serving, Status, Trying, VerdictName
-from penstock.checks import CHECKS
-from penstock.core import evidence, strategy
+from penstock.api.rollout import OnBreach
+from penstock.api.status import Status, StepKind, Trying, VerdictName
+from penstock.checks import CHECKS, GATES
+from penstock.checks.free import holding
+from penstock.core import actions, evidence, moves, strategy
+from penstock.core.history import may_return
+from penstock.core.moves import Aim, Refusal, Turn
 from penstock.core.template import wanted_revision
 from penstock.model.reasons import Reason
 from penstock.model.schedule import read, spell
-from penstock.model.values import Notice, Outcome, Step, Verdict, Workload, World
+from penstock.model.values import Notice, Outcome, Step, Verdict, World
 
 
 class State(StrEnum):
-    """Where a ModelDeployment is, derived from status alone."""
+    """Where a ModelDeployment is, derived from spec and status alone."""
 
     EMPTY = "Empty"
     STARTING = "Starting"
     SETTLED = "Settled"
+    HELD = "Held"
     STEPPING = "Stepping"
     PROMOTING = "Promoting"
+    BAKING = "Baking"
     ROLLED_BACK = "RolledBack"
 
 
+_WITH_STABLE = frozenset(State) - {State.EMPTY, State.STARTING, State.BAKING}
 EDGES: dict[State, frozenset[State]] = {
     State.EMPTY: frozenset({State.EMPTY, State.STARTING}),
     State.STARTING: frozenset({State.STARTING, State.SETTLED}),
-    State.SETTLED: frozenset({State.SETTLED, State.STEPPING, State.PROMOTING, State.ROLLED_BACK}),
-    State.STEPPING: frozenset({State.STEPPING, State.PROMOTING, State.SETTLED, State.ROLLED_BACK}),
-    State.PROMOTING: frozenset({State.PROMOTING, State.STEPPING, State.SETTLED, State.ROLLED_BACK}),
-    State.ROLLED_BACK: frozenset({State.ROLLED_BACK, State.STEPPING, State.PROMOTING, State.SETTLED}),
+    State.SETTLED: _WITH_STABLE,
+    State.HELD: _WITH_STABLE,
+    State.STEPPING: _WITH_STABLE | {State.BAKING},
+    State.PROMOTING: _WITH_STABLE | {State.BAKING},
+    State.BAKING: _WITH_STABLE | {State.BAKING},
+    State.ROLLED_BACK: _WITH_STABLE,
 }
 
 AT_DEADLINE = {
     Reason.WAITING_FOR_PODS: Reason.NEVER_READY,
+    Reason.INSUFFICIENT_CAPACITY: Reason.INSUFFICIENT_CAPACITY,
     Reason.WAITING_FOR_ROUTE: Reason.ROUTE_NOT_PROGRAMMED,
 }
 ON_FAIL = {
@@ -67,197 +81,188 @@ ON_FAIL = {
     ("slowRate", False): Reason.SLOW_RATE_ABOVE_LIMIT,
     ("slowRate", True): Reason.SLOW_RATE_ABOVE_STABLE,
 }
-
-
-@dataclass(frozen=True)
-class Turn:
-    """The status to come, what to tell, and what the candidate waits for."""
-
-    status: Status
-    notices: tuple[Notice, ...] = ()
-    waits: Verdict | None = None
-    overdue: bool = False
+HOLDS = (Reason.PAUSED, Reason.FROZEN)
 
 
 def state_of(world: World, status: Status) -> State:
     """The closed state that a status is in."""
-    candidate = status.candidate
-    if candidate and not status.stable:
-        return State.STARTING
-    if candidate:
-        return State.PROMOTING if candidate.step == len(candidate.steps) - 1 else State.STEPPING
+    if status.candidate:
+        kind = status.candidate.steps[status.candidate.step].kind
+        if not status.stable:
+            return State.STARTING
+        return {StepKind.FULL: State.PROMOTING, StepKind.BAKE: State.BAKING}.get(kind, State.STEPPING)
     if not status.stable:
         return State.EMPTY
     wanted = wanted_revision(world) if world.spec else status.stable.revision
-    return State.SETTLED if wanted == status.stable.revision else State.ROLLED_BACK
+    if wanted == status.stable.revision:
+        return State.SETTLED
+    return State.ROLLED_BACK if is_rejected(status, wanted) else State.HELD
+
+
+def is_rejected(status: Status, revision: str) -> bool:
+    """Whether the revision was taken off and is not to be tried again."""
+    return any(r.revision == revision for r in status.rejected)
 
 
 def advance(world: World) -> Turn:
-    """One move of the machine: at most one candidate dropped, started, stepped, promoted or rejected."""
+    """What people ask for, then one move of the machine."""
     if not world.spec:
         return Turn(world.status)
+    obeyed = actions.obey(world)
+    same = _candidate(obeyed.status) == _candidate(world.status)
+    world = replace(world, status=obeyed.status, answers=world.answers if same else {})
+    moved = _move(world)
+    return replace(moved, notices=obeyed.notices + moved.notices)
+
+
+def _candidate(status: Status) -> str:
+    return status.candidate.revision if status.candidate else ""
+
+
+def _move(world: World) -> Turn:
+    """At most one candidate dropped, started, stepped, promoted or rejected."""
+    status = world.status
     if world.problem:  # nothing new can start; what is being tried is still judged
-        return _walk(world) if world.status.candidate else Turn(world.status)
-    status, wanted = world.status, wanted_revision(world)
-    notices: tuple[Notice, ...] = ()
-    if status.candidate and status.candidate.revision != wanted:
-        status, notices = _supersede(world, status, wanted)
+        return _walk(world) if status.candidate else Turn(status)
+    wanted = wanted_revision(world)
     if status.candidate:
-        return _walk(replace(world, status=status))
-    if _is_decided(status, wanted):
-        return Turn(status, notices)
-    started = _start(world, status, wanted)
-    return replace(started, notices=notices + started.notices)
+        going_back = status.candidate.undo_by and is_rejected(status, wanted)
+        if going_back or status.candidate.revision == wanted:
+            return _walk(world)
+        left = moves.supersede(world, wanted)
+        begun = _begin(replace(world, status=left.status), wanted)
+        return replace(begun, notices=left.notices + begun.notices)
+    return _begin(world, wanted)
 
 
-def _is_decided(status: Status, wanted: str) -> bool:
-    serves = status.stable is not None and status.stable.revision == wanted
-    return serves or (status.stable is not None and any(r.revision == wanted for r in status.rejected))
-
-
-def _start(world: World, status: Status, wanted: str) -> Turn:
+def _begin(world: World, wanted: str) -> Turn:
+    """Start what is wanted, unless it is decided already, or held: a first revision and a return never are."""
     assert world.spec
-    first = status.stable is None
-    running = world.workloads.get(status.stable.revision, Workload()).desired if status.stable else 0
-    plan = strategy.pin(world.spec, first)
-    candidate = Trying(
-        revision=wanted,
-        version=world.spec.model.version,
-        steps=plan,
-        stable_replicas=running,
-        step_started_at=spell(world.now),
-        deadline_at=_deadline(world),
-    )
-    shares = " -> ".join(f"{s.weight}%" for s in plan)
-    notice = Notice(False, Reason.ROLLOUT_STARTED, f"version {candidate.version} is tried: {shares}", wanted)
-    leaving = [gone for gone in status.leaving if gone.revision != wanted]
-    return _entered(world, status.model_copy(update={"candidate": candidate, "leaving": leaving}), notice)
+    stable = world.status.stable
+    if stable and (stable.revision == wanted or is_rejected(world.status, wanted)):
+        return Turn(world.status)
+    held = holding(world)
+    if stable and held.outcome is not Outcome.PASS and not may_return(world, wanted):
+        return Turn(world.status, waits=held)
+    begun = moves.start(world, Aim(wanted, world.spec.model.version))
+    return _say_what_for(world, begun)
 
 
-def _deadline(world: World, held: float = 0.0) -> str:
-    """From now: so many seconds of holding, and then the longest time without progress."""
-    assert world.spec
-    return spell(world.now + timedelta(seconds=held) + span(world.spec.rollout.deadline))
-
-
-def _entered(world: World, status: Status, notice: Notice) -> Turn:
-    """The turn that enters a step says at once what the step waits for."""
-    assert status.candidate
-    step = strategy.present_step(world, status.candidate)
-    return Turn(status, (notice,), _waits(replace(world, status=status), step))
+def _say_what_for(world: World, turn: Turn) -> Turn:
+    """A turn that enters a step says at once what the step waits for."""
+    if not turn.status.candidate:
+        return turn
+    world = replace(world, status=turn.status, answers={})
+    step = strategy.present_step(world, turn.status.candidate)
+    return replace(turn, waits=_first_wait(world, step, step.checks))
 
 
 def _walk(world: World) -> Turn:
-    assert world.status.candidate
-    candidate = evidence.look(world, world.status.candidate)
-    candidate = _exposed(world, candidate)
-    world = replace(world, status=world.status.model_copy(update={"candidate": candidate}))
-    if failed := _failed_metric(world, candidate):
-        return _reject(world, *failed)
-    waits = _waits(world, strategy.present_step(world, candidate))
-    if waits is None:
-        return _next(world, candidate)
-    if world.now < read(candidate.deadline_at):
+    """One look at the candidate."""
+    before = world.status.candidate
+    assert before
+    world = _with(world, _exposed(_with(world, evidence.look(world, before))))
+    step = strategy.present_step(world, before)
+    told: tuple[Notice, ...] = ()
+    if failed := _failed_metric(world):
+        if not _tolerates(world, step):
+            return moves.reject(world, failed)
+        told = _told_once(before, failed)
+    own = _first_wait(world, step, (n for n in step.checks if n not in GATES))
+    gate = _first_wait(world, step, (n for n in step.checks if n in GATES))
+    world = _with(world, _clocks(world, step, (own, gate)))
+    turn = _verdict(world, (own, gate), failed)
+    return replace(turn, notices=told + turn.notices)
+
+
+def _with(world: World, candidate: Trying) -> World:
+    return replace(world, status=world.status.model_copy(update={"candidate": candidate}))
+
+
+def _verdict(world: World, found: tuple[Verdict | None, Verdict | None], breach: Refusal | None) -> Turn:
+    """Go on, go back, or wait: from what the step's own checks and its gates say."""
+    own, gate = found
+    if not own and not gate:
+        return _say_what_for(world, moves.advance_step(world))
+    if not own and gate and gate.outcome is Outcome.FAIL:
+        return moves.reject(world, Refusal(gate.reason, gate.message))
+    candidate = world.status.candidate
+    assert candidate
+    waits = gate if gate and (not own or gate.reason in HOLDS) else own
+    assert waits
+    if candidate.deadline_at is None or world.now < read(candidate.deadline_at):
+        if breach:
+            waits = replace(waits, reason=Reason.BREACH_TOLERATED, message=f"{breach.message}; {waits.message}")
         return Turn(world.status, waits=waits)
     if world.status.stable is None:  # nothing to go back to: say so, and keep trying
         return Turn(world.status, waits=waits, overdue=True)
-    return _reject(world, AT_DEADLINE.get(waits.reason, Reason.EVIDENCE_MISSING), waits.message)
+    return moves.reject(world, Refusal(AT_DEADLINE.get(waits.reason, Reason.EVIDENCE_MISSING), waits.message))
 
 
-def _waits(world: World, step: Step) -> Verdict | None:
-    """The first check that does not pass; None when all do."""
-    if world.problem:
+def _first_wait(world: World, step: Step, names: Iterable[str]) -> Verdict | None:
+    """The first of these checks that does not pass; None when all do."""
+    candidate = world.status.candidate
+    if world.problem and world.spec and candidate and not candidate.undo_by:
         return Verdict(Outcome.WAIT, world.problem.reason, world.problem.message)
-    verdicts = (CHECKS[name](world, step) for name in step.checks)
+    verdicts = (CHECKS[name](world, step) for name in names)
     return next((v for v in verdicts if v.outcome is not Outcome.PASS), None)
 
 
-def _exposed(world: World, candidate: Trying) -> Trying:
-    """Note when the route was first seen to carry traffic for it, and the step's share."""
-    assert world.spec
+def _exposed(world: World) -> Trying:
+    """Note when the route was first seen to give the candidate anything, and when the step's share."""
+    candidate = world.status.candidate
+    assert candidate
     step = strategy.present_step(world, candidate)
-    now = spell(world.now)
     update: dict[str, str] = {}
-    seen = world.route.weights if world.route and world.route.programmed else {}
-    if seen.get(candidate.revision) and not candidate.exposed_at:
-        update["exposed_at"] = now
-    if not candidate.shifted_at and all(CHECKS[n](world, step).outcome is Outcome.PASS for n in ("ready", "routed")):
-        update |= {"shifted_at": now, "deadline_at": _deadline(world, step.seconds)}
+    arrived = all(CHECKS[n](world, step).outcome is Outcome.PASS for n in ("ready", "routed"))
+    if not candidate.shifted_at and arrived:
+        update |= {"shifted_at": spell(world.now), "deadline_at": moves.deadline(world, step.seconds)}
+    reached = world.route is not None and world.route.programmed and world.route.reaches(candidate.revision)
+    previewed = arrived and step.kind is StepKind.PREVIEW
+    if not candidate.exposed_at and (reached or previewed):
+        update["exposed_at"] = spell(world.now)
     return candidate.model_copy(update=update)
 
 
-def _failed_metric(world: World, candidate: Trying) -> tuple[Reason, str] | None:
-    assert world.spec
+def _clocks(world: World, step: Step, found: tuple[Verdict | None, Verdict | None]) -> Trying:
+    """The deadline stands still while people or calendars are waited for, and in a bake without metrics."""
+    own, gate = found
+    candidate = world.status.candidate
+    assert candidate
+    asked = own is None and gate is not None and gate.reason not in HOLDS
+    blind = own is not None and own.reason is Reason.METRICS_UNAVAILABLE and step.kind is StepKind.BAKE
+    stands = own is None or blind or (gate is not None and gate.reason in HOLDS)
+    update: dict[str, str | None] = {"cleared_at": (candidate.cleared_at or spell(world.now)) if asked else None}
+    if stands:
+        update["deadline_at"] = None
+    elif candidate.deadline_at is None:
+        update["deadline_at"] = moves.deadline(world, step.seconds)
+    return candidate.model_copy(update=update)
+
+
+def _failed_metric(world: World) -> Refusal | None:
+    candidate = world.status.candidate
+    assert world.spec and candidate
     for metric in world.spec.analysis.metrics if world.spec.analysis else []:
         known = evidence.known(candidate, metric)
         if known.verdict is VerdictName.FAIL:
-            return ON_FAIL[metric.name.value, metric.compare is not None], evidence.explain(metric, known)
+            reason = ON_FAIL[metric.name.value, metric.compare is not None]
+            return Refusal(reason, evidence.explain(metric, known))
     return None
 
 
-def _next(world: World, candidate: Trying) -> Turn:
-    assert world.spec
-    if candidate.step == len(candidate.steps) - 1:
-        return _promote(world, candidate)
-    step = candidate.steps[candidate.step + 1]
-    entered = candidate.model_copy(
-        update={
-            "step": candidate.step + 1,
-            "step_started_at": spell(world.now),
-            "shifted_at": None,
-            "deadline_at": _deadline(world, seconds(step.duration)),
-            "evidence": evidence.enter_step(candidate.evidence),
-        }
-    )
-    proof = "; ".join(f"{e.metric}: {e.candidate.bad} of {e.candidate.total}" for e in candidate.evidence)
-    message = f"version {candidate.version} passed {candidate.steps[candidate.step].weight}%, goes to {step.weight}%"
-    notice = Notice(False, Reason.STEP_ENTERED, f"{message} ({proof})" if proof else message, candidate.revision)
-    return _entered(world, world.status.model_copy(update={"candidate": entered}), notice)
+def _tolerates(world: World, step: Step) -> bool:
+    """After 100 % the policy decides; what a person has forced is not undone behind their back."""
+    assert world.spec and world.status.candidate
+    if step.kind not in (StepKind.FULL, StepKind.BAKE):
+        return False
+    policy = world.spec.rollout.bake.on_breach if world.spec.rollout.bake else None
+    return policy is OnBreach.NOTIFY or (policy is None and bool(world.status.candidate.forced_by))
 
 
-def _promote(world: World, candidate: Trying) -> Turn:
-    status = world.status
-    stable = Serving(
-        revision=candidate.revision, version=candidate.version, weight=status.stable.weight if status.stable else 0
-    )
-    if status.stable:
-        status = _leave(world, status, status.stable.revision)
-    notice = Notice(False, Reason.PROMOTED, f"version {candidate.version} is stable", candidate.revision)
-    return Turn(status.model_copy(update={"stable": stable, "candidate": None}), (notice,))
-
-
-def _reject(world: World, reason: Reason, message: str) -> Turn:
-    candidate, status = world.status.candidate, world.status
-    assert candidate and status.stable
-    home = status.stable
-    refused = Refused(
-        revision=candidate.revision,
-        version=candidate.version,
-        reason=reason.value,
-        at=spell(world.now),
-        message=message[:1024],
-    )
-    others = [r for r in status.rejected if r.revision != refused.revision]
-    status = _leave(world, status, candidate.revision)
-    text = f"version {candidate.version} is taken off, {home.version} serves: {message}"
-    notice = Notice(True, reason, text, candidate.revision)
-    return Turn(status.model_copy(update={"candidate": None, "rejected": [*others, refused][-20:]}), (notice,))
-
-
-def _supersede(world: World, status: Status, wanted: str) -> tuple[Status, tuple[Notice, ...]]:
-    assert status.candidate
-    gone = status.candidate
-    if status.stable:
-        status = _leave(world, status, gone.revision)
-    notice = Notice(
-        False, Reason.SUPERSEDED, f"version {gone.version} leaves without a verdict: {wanted} is wanted", gone.revision
-    )
-    return status.model_copy(update={"candidate": None}), (notice,)
-
-
-def _leave(world: World, status: Status, revision: str) -> Status:
-    assert world.spec
-    after = world.now + span(world.spec.rollout.scale_down_delay)
-    gone = Leaving(revision=revision, since=spell(world.now), after=spell(after))
-    others = [g for g in status.leaving if g.revision != revision]
-    return status.model_copy(update={"leaving": [*others, gone][-32:]})  # the CRD's bound
+def _told_once(before: Trying, failed: Refusal) -> tuple[Notice, ...]:
+    """A breach that is tolerated is told when it is first seen."""
+    if any(e.verdict is VerdictName.FAIL for e in before.evidence):
+        return ()
+    text = f"version {before.version} would be taken off ({failed.reason}): {failed.message}"
+    return (Notice(True, Reason.BREACH_TOLERATED, text, before.revision),)

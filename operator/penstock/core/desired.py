@@ -3,12 +3,10 @@
 Whatever is not in the set is pruned; what a scaler owns is left out; every object carries our owner reference.
 """
 
-from collections.abc import Mapping
-
 from penstock.model import names
 from penstock.model.kinds import KINDS
-from penstock.model.values import Manifest, Snapshot, World
-from penstock.routing import gateway
+from penstock.model.values import Manifest, Shares, Snapshot, World
+from penstock.routing import gateway, service
 from penstock.scaling import hpa
 
 PER_REVISION = ("ControllerRevision", "Deployment", "Service", "HorizontalPodAutoscaler")
@@ -24,7 +22,7 @@ def make_object(world: World, kind: str, name: str, body: Manifest) -> Manifest:
         "controller": True,
         "blockOwnerDeletion": True,
     }
-    revision = name if kind in PER_REVISION and name != world.name else None
+    revision = name if kind in PER_REVISION and name not in (world.name, names.preview(world.name)) else None
     metadata = {
         "name": name,
         "namespace": world.namespace,
@@ -43,7 +41,7 @@ def make_revision(world: World, name: str, snapshot: Snapshot, floor: int) -> li
     made = [
         make_object(world, "ControllerRevision", name, {"data": _record(snapshot), "revision": snapshot.number}),
         make_object(world, "Deployment", name, {"spec": _deployment(world, name, (snapshot, floor))}),
-        make_object(world, "Service", name, {"spec": _service(snapshot.port, name)}),
+        make_object(world, "Service", name, {"spec": service.make(snapshot.port, name)}),
     ]
     if hpa.owns_replicas(scaling):
         made.append(make_object(world, "HorizontalPodAutoscaler", name, {"spec": hpa.make(scaling, name, floor)}))
@@ -76,26 +74,34 @@ def _deployment(world: World, name: str, content: tuple[Snapshot, int]) -> Manif
     return spec if hpa.owns_replicas(world.spec.scaling) else spec | {"replicas": floor}
 
 
-def _service(port: int, revision: str) -> Manifest:
-    ports = [{"name": "http", "port": gateway.PORT, "targetPort": port, "protocol": "TCP"}]
-    return {"selector": {names.LABEL_REVISION: revision}, "ports": ports}
-
-
 def make_shared(world: World, stable: str, port: int) -> list[Manifest]:
     """The apex Service, which answers under the ModelDeployment's name, and the disruption budget of its pods."""
     selector = {"matchLabels": {names.LABEL_NAME: world.name}}
     return [
-        make_object(world, "Service", world.name, {"spec": _service(port, stable)}),
+        make_object(world, "Service", world.name, {"spec": service.make(port, stable)}),
         make_object(world, "PodDisruptionBudget", world.name, {"spec": {"selector": selector, "maxUnavailable": 1}}),
     ]
 
 
-def make_route(world: World, weights: Mapping[str, int]) -> list[Manifest]:
-    """The HTTPRoute with these weights; none where the spec names no gateway."""
+def make_preview(world: World, revision: str, port: int) -> list[Manifest]:
+    """Where a blue-green candidate is reached before its switch: a Service, and a route where host names are given."""
     assert world.spec
-    if not world.spec.traffic or not weights:
+    wish, name = world.spec.rollout.blue_green, names.preview(world.name)
+    if not wish:
         return []
-    return [make_object(world, "HTTPRoute", world.name, {"spec": gateway.make(world.spec.traffic, weights)})]
+    made = [make_object(world, "Service", name, {"spec": service.make(port, revision)})]
+    if world.spec.traffic and wish.preview_hostnames:
+        route = gateway.make_preview(world.spec.traffic, wish.preview_hostnames, revision)
+        made.append(make_object(world, "HTTPRoute", name, {"spec": route}))
+    return made
+
+
+def make_route(world: World, shares: Shares) -> list[Manifest]:
+    """The HTTPRoute with these shares; none where the spec names no gateway."""
+    assert world.spec
+    if not world.spec.traffic or not shares.weights:
+        return []
+    return [make_object(world, "HTTPRoute", world.name, {"spec": gateway.make(world.spec.traffic, shares)})]
 
 
 def share(percent: int, of: int) -> int:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from penstock.api.analysis import Analysis, Metric, MetricName
 from penstock.api.fields import fraction, seconds, span
-from penstock.api.rollout import Analysis, Metric, MetricName
 from penstock.api.status import Evidence, Side, Trying, VerdictName
 from penstock.model.reasons import Reason
 from penstock.model.schedule import LAG, read, spell

@@ -8,10 +8,12 @@ from datetime import datetime
 from functools import partial
 
 from penstock.api.fields import span
-from penstock.api.status import Serving, Status, Trying
+from penstock.api.status import Leaving, Serving, Status, Trying
 from penstock.core import desired, evidence, strategy, traffic
 from penstock.core.conditions import Claim, conditions
-from penstock.core.decide import Turn, advance
+from penstock.core.decide import advance, is_rejected
+from penstock.core.describe import next_up
+from penstock.core.moves import Turn, spoken
 from penstock.core.template import make_snapshot, wanted_revision
 from penstock.model.reasons import Reason
 from penstock.model.schedule import read
@@ -26,7 +28,11 @@ def decide(world: World) -> Plan:
     status = _seen(world, turn.status)
     claim = _claim(world, turn, status)
     status = status.model_copy(
-        update={"observed_generation": world.generation, "conditions": conditions(world, world.status, claim)}
+        update={
+            "observed_generation": world.generation,
+            "conditions": conditions(world, world.status, claim),
+            "next": next_up(status, turn),
+        }
     )
     if not world.spec:
         return Plan(status)
@@ -54,8 +60,6 @@ def _is_over(world: World, revision: str, after: str) -> bool:
 
 
 def _weight(world: World, side: Serving | Trying) -> int:
-    if world.spec and not world.spec.traffic:
-        return 100 if isinstance(side, Serving) and world.workloads.get(side.revision, Workload()).ready else 0
     if world.route and world.route.programmed:
         return world.route.weights.get(side.revision, 0)
     return side.weight
@@ -80,7 +84,10 @@ def _claim(world: World, turn: Turn, status: Status) -> Claim:
         reason, message = _progress(turn, status)
         return say(ready=False, stalled=turn.overdue, reason=reason, message=message)
     assert world.spec and status.stable
-    if status.stable.revision != wanted_revision(world):
+    if turn.waits:  # wanted, and not begun
+        message = f"version {world.spec.model.version} is not begun: {turn.waits.message}"
+        return say(ready=False, stalled=False, reason=turn.waits.reason, message=message)
+    if is_rejected(status, wanted_revision(world)) and status.stable.revision != wanted_revision(world):
         return say(ready=False, stalled=True, reason=Reason.ROLLED_BACK, message=_why_rejected(world, status))
     missing = _missing(world, status.stable, outage)
     if missing:
@@ -108,18 +115,19 @@ def _outage(world: World, status: Status) -> str:
     home = world.workloads.get(status.stable.revision, Workload())
     if not home.ready:
         return f"no pod of version {status.stable.version} is ready" + (f": {home.trouble}" if home.trouble else "")
-    if not (world.spec and world.spec.traffic):
-        return ""
-    return world.route.message if world.route else "the HTTPRoute is not there yet"
+    if world.route:
+        return world.route.message
+    return "the HTTPRoute is not there yet" if world.spec and world.spec.traffic else "the Service is not there yet"
 
 
 def _progress(turn: Turn, status: Status) -> tuple[Reason, str]:
     candidate = status.candidate
     assert candidate
-    where = f"version {candidate.version}, step {candidate.step + 1} of {len(candidate.steps)}"
+    step = spoken(candidate.steps[candidate.step])
+    where = f"version {candidate.version}, step {candidate.step + 1} of {len(candidate.steps)}, {step}"
     if turn.waits is None:
-        return Reason.ROLLOUT_STARTED, f"{where} ({candidate.steps[candidate.step].weight}%) begins"
-    until = f"; given up at {candidate.deadline_at[:19]}Z" if status.stable else ""
+        return Reason.ROLLOUT_STARTED, f"{where}, begins"
+    until = f"; given up at {candidate.deadline_at[:19]}Z" if status.stable and candidate.deadline_at else ""
     return turn.waits.reason, f"{where}: {turn.waits.message}{until}"
 
 
@@ -130,7 +138,7 @@ def _why_rejected(world: World, status: Status) -> str:
     why = f"{found.reason}: {found.message}" if found else "it was rejected before"
     refused = found.version if found else wanted
     serves = f"version {refused} was taken off, version {status.stable.version} serves"
-    return f"{serves}. {why}. Change the spec to try again."
+    return f"{serves}. {why}. Change the spec to try again, or annotate penstock.dev/retry={wanted}."
 
 
 def _children(world: World, status: Status) -> list[Manifest]:
@@ -139,11 +147,14 @@ def _children(world: World, status: Status) -> list[Manifest]:
         snapshot = _snapshot(world, revision)
         if snapshot:
             made += desired.make_revision(world, revision, snapshot, floor)
-    home = status.stable or status.candidate
-    front = _snapshot(world, home.revision) if home else None
-    if home and front:
-        made += desired.make_shared(world, home.revision, front.port)
-    return made + desired.make_route(world, traffic.weights(world, status))
+    if not (status.stable or status.candidate):
+        return made
+    front, behind = traffic.front(world, status), traffic.preview(world, status)
+    known = _snapshot(world, front)
+    if known:
+        made += desired.make_shared(world, front, known.port)
+        made += desired.make_preview(world, behind, known.port)
+    return made + desired.make_route(world, traffic.shares(world, status))
 
 
 def _snapshot(world: World, revision: str) -> Snapshot | None:
@@ -160,15 +171,31 @@ def _sizes(world: World, status: Status) -> dict[str, int]:
     """Fewest replicas of each revision that is in use; what leaves keeps its size until it goes."""
     assert world.spec
     made: dict[str, int] = {}
-    if status.stable:
-        held = status.candidate.stable_replicas if status.candidate else 0
-        made[status.stable.revision] = strategy.full_size(world, held)
-    if status.candidate:
-        made[status.candidate.revision] = strategy.present_step(world, status.candidate).replicas
+    candidate = status.candidate
+    tried = strategy.present_step(world, candidate).replicas if candidate else 0
+    if status.stable:  # first, so that what makes room does so before the room is needed
+        full = strategy.full_size(world, candidate.stable_replicas if candidate else 0)
+        made[status.stable.revision] = max(0, full - tried) if candidate and candidate.replaces else full
+    if candidate:
+        made[candidate.revision] = tried
     for gone in status.leaving:
-        if not traffic.is_gone(world, gone.revision, gone.after):
-            made[gone.revision] = world.workloads.get(gone.revision, Workload()).desired or 1
+        if not traffic.is_gone(world, gone.revision, gone.after) and _is_there(world, gone.revision):
+            made[gone.revision] = _leaving_size(world, status, gone)
     return made
+
+
+def _is_there(world: World, revision: str) -> bool:
+    return ("Deployment", revision) in world.owned or (world.route is not None and revision in world.route.weights)
+
+
+def _leaving_size(world: World, status: Status, gone: Leaving) -> int:
+    """It keeps its size; one that made the stable revision's pods go gives its own back, one for each that comes."""
+    assert world.spec
+    desired_now = world.workloads.get(gone.revision, Workload()).desired
+    if not gone.replaced or not status.stable:
+        return desired_now or 1
+    home = world.workloads.get(status.stable.revision, Workload()).ready
+    return min(desired_now, max(0, strategy.full_size(world, 0) - home - 1))
 
 
 def _kept(world: World, status: Status) -> frozenset[tuple[str, str]]:
@@ -176,18 +203,21 @@ def _kept(world: World, status: Status) -> frozenset[tuple[str, str]]:
     in_use = {side.revision for side in (status.stable, status.candidate) if side}
     lost = {(kind, name) for kind, name in world.owned if name in in_use and name not in world.snapshots}
     lost -= {(kind, name) for kind, name in lost if kind == "HorizontalPodAutoscaler"}
-    old = sorted((s.number, name) for name, s in world.snapshots.items() if name not in in_use)
+    never = in_use | {r.revision for r in status.rejected}  # no way back to those
+    old = sorted((s.number, name) for name, s in world.snapshots.items() if name not in never)
     return frozenset(lost) | frozenset(("ControllerRevision", name) for _, name in old[-HISTORY:])
 
 
 def _again(world: World, turn: Turn, status: Status) -> datetime | None:
     candidate = status.candidate
     after = [read(g.after) for g in status.leaving if read(g.after) > world.now]
+    again = turn.waits.again if turn.waits else None
     if not candidate:
-        return _earliest(*after)
+        return _earliest(again, *after)
     moved = world.now if turn.notices or candidate.shifted_at != _shifted(world.status) else None
-    deadline = read(candidate.deadline_at) if read(candidate.deadline_at) > world.now else None
-    return _earliest(moved, turn.waits.again if turn.waits else None, deadline, _next_look(world, status), *after)
+    deadline = read(candidate.deadline_at) if candidate.deadline_at else None
+    future = deadline if deadline and deadline > world.now else None
+    return _earliest(moved, again, future, _next_look(world, status), *after)
 
 
 def _earliest(*times: datetime | None) -> datetime | None:

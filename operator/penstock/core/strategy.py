@@ -2,37 +2,148 @@
 
 `pin` writes the plan into status when a rollout begins; `compile_steps` reads it from there, so that an edit of the
 spec's steps in mid-rollout acts on the next rollout and no step number ever points outside its list.
+
+    shadow ─► cohort ─► canary shares, or a preview ─► full ─► bake        each part only where the spec has it
 """
 
-from penstock.api.fields import seconds
-from penstock.api.spec import Spec
-from penstock.api.status import CanaryPlan, Trying
+from collections.abc import Iterator
+from math import ceil
+
+from penstock.api.fields import fraction, seconds
+from penstock.api.rollout import Approval, BlueGreen, CapacityPolicy, PreviewAnalysis, Rollout
+from penstock.api.status import PlannedApproval, PlannedMatch, PlannedStep, StepKind, Trying
 from penstock.core.desired import share
-from penstock.model.values import Step, World
+from penstock.model.values import Step, Workload, World
 from penstock.scaling import hpa
 
 
-def pin(spec: Spec, first: bool) -> list[CanaryPlan]:
-    """The plan of a rollout that begins now; the first revision ever has nothing to be judged against."""
-    canary = spec.rollout.canary
-    steps = [] if first or not canary else canary.steps
-    return [*(CanaryPlan(weight=s.weight, duration=s.duration) for s in steps), CanaryPlan(weight=100)]
+def pin(world: World, direct: bool) -> list[PlannedStep]:
+    """The plan of a rollout that begins now; a direct one has no steps before it serves everything.
+
+    The first revision has nothing to be judged against, and a bake nothing to return to. Where one pod is all that
+    there is room for, no share of traffic can be split off.
+    """
+    assert world.spec
+    rollout = world.spec.rollout
+    first = world.status.stable is None
+    alone = rollout.capacity_policy is CapacityPolicy.REPLACE and full_size(world, running(world)) == 1
+    steps = [] if direct or first or alone else list(_before(rollout, judged=world.spec.analysis is not None))
+    steps.append(PlannedStep(kind=StepKind.FULL, weight=100))
+    if rollout.bake and not first:
+        steps.append(PlannedStep(kind=StepKind.BAKE, weight=100, duration=rollout.bake.duration))
+    return steps
+
+
+def _before(rollout: Rollout, judged: bool) -> Iterator[PlannedStep]:
+    """All steps before the candidate serves everything."""
+    if rollout.shadow:
+        yield PlannedStep(
+            kind=StepKind.SHADOW,
+            weight=0,
+            mirror=rollout.shadow.percent,
+            capacity=rollout.shadow.percent,
+            duration=rollout.shadow.duration,
+            judged=True,
+            approval=_approval(rollout.shadow.approval),
+        )
+    if rollout.ab_test:
+        yield PlannedStep(
+            kind=StepKind.COHORT,
+            weight=0,
+            match=[PlannedMatch(header=m.header, cookie=m.cookie, value=m.value) for m in rollout.ab_test.match],
+            capacity=_percent(rollout.ab_test.capacity),
+            duration=rollout.ab_test.duration,
+            judged=True,
+            approval=_approval(rollout.ab_test.approval),
+        )
+    for each in rollout.canary.steps if rollout.canary else []:
+        yield PlannedStep(
+            weight=each.weight,
+            capacity=_percent(each.capacity) if each.capacity else each.weight,
+            duration=each.duration,
+            judged=judged,
+            approval=_approval(each.approval),
+        )
+    if rollout.blue_green:
+        yield _preview(rollout.blue_green)
+
+
+def _preview(wish: BlueGreen) -> PlannedStep:
+    return PlannedStep(
+        kind=StepKind.PREVIEW,
+        weight=0,
+        duration=wish.duration,
+        judged=wish.preview_analysis is PreviewAnalysis.REQUIRE,
+        approval=_approval(wish.approval),
+    )
+
+
+def _percent(text: str) -> int:
+    return ceil(100 * fraction(text))
+
+
+def _approval(asked: Approval | None) -> PlannedApproval | None:
+    if not asked:
+        return None
+    return PlannedApproval(
+        groups=asked.groups,
+        min_approvals=asked.min_approvals,
+        max_age=asked.max_age or "",
+        on_timeout=asked.on_timeout.value,
+    )
 
 
 def compile_steps(world: World, candidate: Trying) -> tuple[Step, ...]:
-    """The pinned plan as steps: sized for what the stable revision runs now, the last one at full size."""
+    """The pinned plan as steps, sized for what the stable revision ran when the rollout began."""
     full = full_size(world, candidate.stable_replicas)
-    *shares, last = candidate.steps
-    checks = (
-        ("ready", "routed", "held", "judged") if world.spec and world.spec.analysis else ("ready", "routed", "held")
+    return tuple(_compile(step, full, candidate.waived == index) for index, step in enumerate(candidate.steps))
+
+
+def _compile(step: PlannedStep, full: int, waived: bool) -> Step:
+    return Step(
+        kind=step.kind,
+        weight=step.weight,
+        seconds=seconds(step.duration),
+        replicas=share(step.capacity, full),
+        checks=_checks(step, waived),
+        mirror=step.mirror,
+        match=tuple(step.match),
+        approval=step.approval,
     )
-    steps = [Step(s.weight, seconds(s.duration), share(s.weight, full), checks) for s in shares]
-    return (*steps, Step(last.weight, 0.0, full, ("ready", "routed")))
+
+
+def _checks(step: PlannedStep, waived: bool) -> tuple[str, ...]:
+    """What must hold to leave a step. A person may waive time, evidence, approval; never readiness or a freeze."""
+    if step.kind is StepKind.FULL:
+        return "ready", "routed"
+    if waived:
+        return ("ready", "routed") if step.kind is StepKind.BAKE else ("ready", "routed", "free")
+    if step.kind is StepKind.BAKE:
+        return "ready", "routed", "held", "baked"
+    judged = ("judged",) if step.judged else ()
+    return "ready", "routed", "held", *judged, "free", "approved"
 
 
 def present_step(world: World, candidate: Trying) -> Step:
     """The step that the candidate is in."""
     return compile_steps(world, candidate)[candidate.step]
+
+
+def step_after(candidate: Trying) -> int | None:
+    """Number, from 0, of the step that follows, skipped ones left out; None after the last one."""
+    rest = range(candidate.step + 1, len(candidate.steps))
+    return next((n for n in rest if n not in candidate.skipped), None)
+
+
+def full_step(candidate: Trying) -> int:
+    """Number, from 0, of the step that gives it everything."""
+    return next(n for n, step in enumerate(candidate.steps) if step.kind is StepKind.FULL)
+
+
+def running(world: World) -> int:
+    """Replicas that the stable revision is to have now."""
+    home = world.status.stable
+    return world.workloads.get(home.revision, Workload()).desired if home else 0
 
 
 def full_size(world: World, stable_replicas: int) -> int:

@@ -1,38 +1,89 @@
-"""Status and observation -> the weights that the route should carry. Keyed by revision, never by role."""
+"""Status and observation -> the traffic that the route should carry. Keyed by revision, never by role."""
 
-from penstock.api.status import Status
-from penstock.core.strategy import compile_steps
+from penstock.api.fields import span
+from penstock.api.status import Status, StepKind
+from penstock.core.strategy import compile_steps, full_size
 from penstock.model.schedule import read
-from penstock.model.values import Workload, World
+from penstock.model.values import Cohort, Shares, Step, Workload, World
+
+
+def shares(world: World, status: Status) -> Shares:
+    """Who should get which requests; the weights sum to 100, or there are none because nothing can answer yet."""
+    step = _present(world, status)
+    made = weights(world, status)
+    if not step or not status.candidate or not _arrived(world, status, step):
+        return Shares(made)
+    name = status.candidate.revision
+    cohort = Cohort(name, step.match) if step.match else None
+    return Shares(made, cohort, (name, step.mirror) if step.mirror else None)
+
+
+def _present(world: World, status: Status) -> Step | None:
+    return compile_steps(world, status.candidate)[status.candidate.step] if status.candidate else None
+
+
+def _arrived(world: World, status: Status, step: Step) -> bool:
+    """The candidate has the pods that the step needs, or had them and still has some."""
+    assert status.candidate
+    ready = _ready(world, status.candidate.revision)
+    return ready >= step.replicas or (ready > 0 and status.candidate.shifted_at is not None)
 
 
 def weights(world: World, status: Status) -> dict[str, int]:
     """Weights by revision, in a stable order; they sum to 100, or there are none because nothing can answer yet."""
     wanted = _wanted(world, status)
-    if not status.stable or _ready(world, status.stable.revision) or not world.route:
+    if not status.stable or not world.route:
         return wanted
+    home = status.stable.revision
     # Never flee to an unready home: while no stable pod can answer, what stands in the route stays.
     standing = {name: world.route.weights.get(name, 0) for name in wanted}
-    flees = standing.get(status.stable.revision, 0) < wanted[status.stable.revision]
-    return standing if flees and sum(standing.values()) == 100 else wanted
+    rises = standing.get(home, 0) < wanted[home]
+    if not rises or sum(standing.values()) != 100:
+        return wanted
+    can = _can_carry(world, status)
+    return wanted if can >= wanted[home] else _stretched(world, (home, max(can, standing[home])), standing)
+
+
+def _can_carry(world: World, status: Status) -> int:
+    """Percent that the stable revision's ready pods can carry: one pod is trusted with all of it.
+
+    Unless it gave its pods away for the candidate's (capacityPolicy Replace): then traffic returns as they do.
+    """
+    assert world.spec and status.stable
+    ready = _ready(world, status.stable.revision)
+    gave = any(gone.replaced for gone in status.leaving) and not status.candidate
+    if not gave or not ready:
+        return 100 if ready else 0
+    late = min(read(gone.since) for gone in status.leaving if gone.replaced) + span(world.spec.rollout.deadline)
+    return 100 if world.now >= late else min(100, 100 * ready // full_size(world, 0))
+
+
+def _stretched(world: World, home: tuple[str, int], standing: dict[str, int]) -> dict[str, int]:
+    """The home gets what it can carry; the rest stays with whoever has it and can answer."""
+    name, can = home
+    others = {n: w for n, w in standing.items() if n != name and w and _ready(world, n)}
+    if not others:
+        return standing if not _ready(world, name) else {n: 100 if n == name else 0 for n in standing}
+    keeper = max(others, key=lambda n: others[n])
+    return {n: can if n == name else 100 - can if n == keeper else 0 for n in standing}
 
 
 def _wanted(world: World, status: Status) -> dict[str, int]:
-    share = exposure(world, status)
+    given = exposure(world, status)
     if not status.stable:
-        return _first(world, status, share)
-    made = {status.stable.revision: 100 - share}
+        return _first(world, status, given)
+    made = {status.stable.revision: 100 - given}
     if status.candidate:
-        made[status.candidate.revision] = share
+        made[status.candidate.revision] = given
     made |= {gone.revision: 0 for gone in status.leaving if not _may_unlist(world, gone.revision, gone.after)}
     return dict(sorted(made.items()))  # by name, so that a promotion reorders nothing
 
 
-def _first(world: World, status: Status, share: int) -> dict[str, int]:
+def _first(world: World, status: Status, given: int) -> dict[str, int]:
     """The first revision gets a route when it is ready, and keeps it when its pods die: there is no other home."""
     name = status.candidate.revision if status.candidate else ""
     listed = world.route is not None and world.route.weights.get(name) == 100
-    return {name: 100} if share or listed else {}
+    return {name: 100} if given or listed else {}
 
 
 def exposure(world: World, status: Status) -> int:
@@ -42,9 +93,25 @@ def exposure(world: World, status: Status) -> int:
         return 0
     steps = compile_steps(world, candidate)
     step = steps[candidate.step]
-    if candidate.shifted_at or _ready(world, candidate.revision) >= step.replicas:
+    if _arrived(world, status, step):
         return step.weight
-    return steps[candidate.step - 1].weight if candidate.step else 0
+    return min(candidate.weight, step.weight)  # what it has been seen to have
+
+
+def front(world: World, status: Status) -> str:
+    """The revision that answers under the ModelDeployment's own name: the one with most of the traffic."""
+    made = weights(world, status)
+    home = status.stable or status.candidate
+    assert home
+    return max(made, key=lambda n: (made[n], n == home.revision)) if made else home.revision
+
+
+def preview(world: World, status: Status) -> str:
+    """The revision that answers under the preview address: the candidate before its switch, else the stable one."""
+    step = _present(world, status)
+    if status.candidate and step and (step.kind is StepKind.PREVIEW or not status.stable):
+        return status.candidate.revision
+    return front(world, status)
 
 
 def _ready(world: World, revision: str) -> int:
@@ -57,7 +124,7 @@ def _may_unlist(world: World, revision: str, after: str) -> bool:
         return False
     if not world.route or revision not in world.route.weights:
         return True
-    return world.route.programmed and world.route.weights[revision] == 0
+    return world.route.programmed and not world.route.reaches(revision)
 
 
 def is_gone(world: World, revision: str, after: str) -> bool:
@@ -65,4 +132,4 @@ def is_gone(world: World, revision: str, after: str) -> bool:
     if world.now < read(after):
         return False
     seen = world.route
-    return not seen or (seen.programmed and revision not in seen.weights)
+    return not seen or (seen.programmed and revision not in seen.weights and not seen.reaches(revision))

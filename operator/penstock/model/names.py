@@ -8,6 +8,7 @@ LABEL_NAME = "penstock.dev/name"
 LABEL_REVISION = "penstock.dev/revision"
 LABEL_MANAGED = "app.kubernetes.io/managed-by"
 ANNOTATION_APPLIED = "penstock.dev/applied"
+PREFIX = "penstock.dev/"
 MANAGER = "penstock"
 HASH_VERSION = "1"
 
@@ -25,6 +26,11 @@ def digest(value: Any, length: int = 10) -> str:
 def revision_name(owner: str, intent: dict[str, Any]) -> str:
     """`<name>-<hash>` of what the user wrote about the pods: never of defaults, so that no upgrade renames it."""
     return f"{owner}-{digest([HASH_VERSION, intent])}"
+
+
+def preview(owner: str) -> str:
+    """Name of the Service, and of the route, of a preview."""
+    return f"{owner}-preview"
 
 
 def labels(owner: str, revision: str | None = None) -> dict[str, str]:

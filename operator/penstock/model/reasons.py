@@ -40,6 +40,20 @@ class Reason(StrEnum):
     )
     STEP_ENTERED = "StepEntered", "The candidate passed a step and enters the next."
     PROMOTED = "Promoted", "The candidate passed every step and is now stable."
+    BAKING = "Baking", "The candidate has all traffic; the old revision stays warm until the bake ends."
+    PAUSED = "Paused", "A person has paused the rollout; remove the annotation penstock.dev/pause to go on."
+    RESUMED = "Resumed", "The pause was taken away."
+    FROZEN = "Frozen", "A freeze window holds: no step forward until it ends; a return is always possible."
+    WAITING_FOR_APPROVAL = "WaitingForApproval", "All else has passed; the message says who must approve, and how."
+    APPROVED = "Approved", "A person has agreed to a step."
+    ACTION_TAKEN = "ActionTaken", "An action of a person was taken up."
+    ACTION_IGNORED = "ActionIgnored", "An action of a person has no effect; the message says why and what would have."
+    RETRIED = "Retried", "A rejected revision may be tried again, as a person asked."
+    STEP_SKIPPED = "StepSkipped", "A step is not run, as a person asked."
+    BREACH_TOLERATED = (
+        "BreachTolerated",
+        "A metric fails after 100 %, but a person or the spec wants to be told only; abort takes the version off.",
+    )
     SUPERSEDED = "Superseded", "The spec changed in mid-rollout; the candidate leaves without a verdict."
     # a candidate taken off
     ROLLED_BACK = "RolledBack", "The wanted revision was rejected; the stable one serves. Change the spec to try again."
@@ -49,6 +63,13 @@ class Reason(StrEnum):
     SLOW_RATE_ABOVE_STABLE = (
         "SlowRateAboveStable",
         "More of the candidate's requests are slow than the stable revision's.",
+    )
+    ABORTED = "Aborted", "A person took the candidate off."
+    UNDONE = "Undone", "A person went back to a kept revision; the spec still asks for the one that was undone."
+    APPROVAL_TIMED_OUT = "ApprovalTimedOut", "Nobody, or not enough people, approved in time."
+    INSUFFICIENT_CAPACITY = (
+        "InsufficientCapacity",
+        "The cluster has no room for the candidate's pods beside the stable ones; the message counts what is missing.",
     )
     NEVER_READY = "NeverReady", "The candidate's pods were not ready at the deadline; the message names the cause."
     ROUTE_NOT_PROGRAMMED = "RouteNotProgrammed", "The gateway had not confirmed the weights at the deadline."

@@ -11,8 +11,9 @@ from typing import Any
 
 from penstock.api.runtime import RuntimeSpec
 from penstock.api.spec import Spec
-from penstock.api.status import Status
+from penstock.api.status import PlannedApproval, PlannedMatch, Status, StepKind
 from penstock.model.reasons import Reason
+from penstock.model.room import Room
 
 Manifest = dict[str, Any]
 
@@ -56,12 +57,35 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class Cohort:
+    """Requests that match any of these go to one revision, whatever the weights say."""
+
+    revision: str
+    match: tuple[PlannedMatch, ...]
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Who gets which requests: weights by revision that sum to 100, a cohort, copies in percent for one revision."""
+
+    weights: Mapping[str, int]
+    cohort: Cohort | None = None
+    mirror: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True)
 class RouteSeen:
-    """What the HTTPRoute says: weights by revision, whether the gateway has taken them, its complaint if any."""
+    """What the route says, whether the gateway has taken it, its complaint; a Service is a route of one weight."""
 
     weights: Mapping[str, int]
     programmed: bool
     message: str = ""
+    cohort: str = ""
+    mirror: tuple[str, int] | None = None
+
+    def reaches(self, revision: str) -> bool:
+        """True where the revision gets any request, a copy too."""
+        return bool(self.weights.get(revision) or self.cohort == revision or (self.mirror or ("",))[0] == revision)
 
 
 @dataclass(frozen=True)
@@ -142,6 +166,9 @@ class World:
     owned: frozenset[tuple[str, str]] = frozenset()
     route: RouteSeen | None = None
     answers: Mapping[int, Answer] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    verified: bool = True
+    room: Room | None = None
 
 
 class Outcome(Enum):
@@ -164,12 +191,16 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Step:
-    """One share of traffic: how many pods it needs, how long it is held, and what must hold before the next."""
+    """One stage of a rollout: its traffic, how many pods it needs, how long it is held, what must hold to leave it."""
 
+    kind: StepKind
     weight: int
     seconds: float
     replicas: int
     checks: tuple[str, ...]
+    mirror: int = 0
+    match: tuple[PlannedMatch, ...] = ()
+    approval: PlannedApproval | None = None
 
 
 @dataclass(frozen=True)
@@ -180,6 +211,7 @@ class Notice:
     reason: Reason
     message: str
     revision: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 from penstock.core.desired import read_snapshot
 from penstock.model.names import ANNOTATION_APPLIED, LABEL_NAME, LABEL_REVISION, digest
 from penstock.model.values import Manifest, RouteSeen, Snapshot
-from penstock.routing import gateway
+from penstock.routing import gateway, service
 
 Object = dict[str, Any]
 Key = tuple[str, str]
@@ -198,4 +198,5 @@ _SEEN = {
     "Pod": _trouble,
     "ControllerRevision": _snapshot,
     "HTTPRoute": _route,
+    "Service": service.read,
 }

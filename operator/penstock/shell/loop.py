@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from penstock.core import preflight
 from penstock.core.evidence import questions
 from penstock.core.plan import decide
 from penstock.metrics import Source
@@ -18,11 +19,13 @@ from penstock.model.reasons import Reason
 from penstock.model.values import Answer, Plan, Problem, Silence, World
 from penstock.shell import act
 from penstock.shell.cache import Cache, Key, Object
+from penstock.shell.events import Book
 from penstock.shell.kube import Api
 from penstock.shell.lease import Lost
 from penstock.shell.observe import observe
 from penstock.shell.publish import tell
 from penstock.shell.queue import Queue
+from penstock.shell.room import Rooms
 from penstock.shell.telemetry import Telemetry
 
 log = logging.getLogger("penstock.loop")
@@ -42,9 +45,12 @@ class Loop:
     sources: Mapping[str, Source]
     telemetry: Telemetry
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    rooms: Rooms | None = None
+    verified: bool = True
     faults: dict[Key, Problem] = field(default_factory=dict)
     asked: dict[Key, datetime] = field(default_factory=dict)
     silent: dict[Key, dict[int, Answer]] = field(default_factory=dict)
+    books: dict[Key, Book] = field(default_factory=dict)
 
     async def work(self) -> None:
         """Take keys and turn them, for ever."""
@@ -96,16 +102,27 @@ class Loop:
         if live is None or world is None:
             self._forget(key)
             return None
-        world = await self.ask(key, replace(world, fault=self.faults.get(key)))
+        world = await self._look_around(replace(world, fault=self.faults.get(key), verified=self.verified))
+        world = await self.ask(key, world)
         plan = decide(world)
         changes = act.changes(self.cache, key, plan)
         recorded = await self.record(live, plan, bool(changes))
         if recorded:
-            await tell(self.kube, (world, plan), self.telemetry)
+            await tell(self.kube, (world, plan), self.telemetry, self.books)
         await act.act(self.kube, self.cache, key, changes)
         if self.faults.pop(key, None):
             self.queue.add(key)
         return plan.again
+
+    async def _look_around(self, world: World) -> World:
+        """The world with the room that the cluster has, where a rollout is about to begin; unknown is no obstacle."""
+        if not self.rooms or not preflight.is_due(world):
+            return world
+        try:
+            return replace(world, room=await self.rooms.see(world.namespace, world.now))
+        except Retry as fault:
+            log.warning("room not seen", extra=_named((world.namespace, world.name), fault))
+            return world
 
     async def ask(self, key: Key, world: World) -> World:
         """The world with the answers that are due; between two looks a silent source is still known to be silent."""
@@ -152,6 +169,7 @@ class Loop:
         self.faults.pop(key, None)
         self.asked.pop(key, None)
         self.silent.pop(key, None)
+        self.books.pop(key, None)
         self.queue.forget(key)
         self.telemetry.forget(key)
 

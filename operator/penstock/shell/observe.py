@@ -7,10 +7,14 @@ from pydantic import ValidationError
 from penstock.api.runtime import RuntimeSpec
 from penstock.api.spec import Spec
 from penstock.api.status import Status
+from penstock.core.actions import Action
 from penstock.core.resolve import resolve
+from penstock.model.names import PREFIX
 from penstock.model.reasons import Reason
 from penstock.model.values import Problem, RouteSeen, Snapshot, Workload, World
 from penstock.shell.cache import Cache, Child, Key, Object, Scale
+
+ASKED = (*Action, "requested-by", "requested-groups")
 
 
 def observe(cache: Cache, key: Key, now: datetime, sources: frozenset[str]) -> World | None:
@@ -21,7 +25,8 @@ def observe(cache: Cache, key: Key, now: datetime, sources: frozenset[str]) -> W
     meta = live["metadata"]
     spec, problem = _spec(live)
     mine = [c for c in cache.owned(key) if c.owner_uid == meta["uid"] or c.kind == "Pod"]
-    route = next((c.seen for c in mine if c.kind == "HTTPRoute" and c.name == key[1]), None)
+    router = "HTTPRoute" if spec and spec.traffic else "Service"
+    route = next((c.seen for c in mine if c.kind == router and c.name == key[1]), None)
     world = World(
         now=now,
         namespace=key[0],
@@ -36,8 +41,15 @@ def observe(cache: Cache, key: Key, now: datetime, sources: frozenset[str]) -> W
         snapshots={c.name: c.seen for c in mine if c.kind == "ControllerRevision" and isinstance(c.seen, Snapshot)},
         owned=frozenset((c.kind, c.name) for c in mine if c.kind != "Pod"),
         route=route if isinstance(route, RouteSeen) else None,
+        annotations=_asked(meta.get("annotations") or {}),
     )
     return resolve(world, lambda: _runtimes(cache), sources) if spec else world
+
+
+def _asked(annotations: dict[str, str]) -> dict[str, str]:
+    """What people ask for, without the prefix."""
+    found = {k.removeprefix(PREFIX): v for k, v in annotations.items() if k.startswith(PREFIX)}
+    return {k: v for k, v in found.items() if k in ASKED}
 
 
 def _spec(live: Object) -> tuple[Spec | None, Problem | None]:
