@@ -38,6 +38,12 @@ class Telemetry:
         self.transitions = Counter(
             "penstock_transitions_total", "Transitions of rollouts, by reason.", ("reason",), registry=r
         )
+        self.events = Counter(
+            "penstock_events_total",
+            "Transitions by their Event: new, repeat (one more in a series), dropped (too many), failed.",
+            ("outcome",),
+            registry=r,
+        )
         self.weight = Gauge(
             "penstock_weight_percent", "Share that the route gives.", ("namespace", "name", "role"), registry=r
         )
