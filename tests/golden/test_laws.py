@@ -9,16 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.api.fields import Name
+from penstock.api.rollout import Match
 from penstock.api.runtime import Container, RuntimeSpec
 from penstock.api.serving import EnvVar, Server
 from penstock.api.spec import Spec, Traffic
+from penstock.api.status import PlannedMatch
 from penstock.core.desired import make_revision, read_snapshot
 from penstock.core.plan import decide
 from penstock.core.template import intent, wanted_revision
 from penstock.model.kinds import KINDS
 from penstock.model.names import revision_name
-from penstock.model.values import RouteSeen, World
-from penstock.routing import gateway
+from penstock.model.values import Cohort, RouteSeen, Shares, World
+from penstock.routing import gateway, service
 from tests.golden.turns import TURNS, deployments, middle, runtimes, snapshot, templates, world
 
 Object = dict[str, Any]
@@ -38,7 +40,7 @@ traffics = st.builds(
 
 
 @st.composite
-def shares(draw: st.DrawFn) -> dict[str, int]:
+def weights(draw: st.DrawFn) -> dict[str, int]:
     """Weights of one to three revisions that sum to 100."""
     revisions = draw(st.lists(names, min_size=1, max_size=3, unique=True))
     first, second = sorted((draw(st.integers(0, 100)), draw(st.integers(0, 100))))
@@ -46,32 +48,73 @@ def shares(draw: st.DrawFn) -> dict[str, int]:
     return dict(zip(revisions, cut, strict=True))
 
 
-def as_stored(traffic: Traffic, weights: dict[str, int], answers: dict[str, str], observed: int = 4) -> Object:
+tokens = st.from_regex(r"\A[A-Za-z0-9][-_.A-Za-z0-9]{0,20}\Z")
+matches = st.builds(Match, header=tokens, value=tokens) | st.builds(Match, cookie=tokens, value=tokens)
+planned = st.builds(lambda match: PlannedMatch.model_validate(match.model_dump()), matches)
+
+
+@st.composite
+def all_shares(draw: st.DrawFn) -> Shares:
+    """Whole shares: weights, and one revision of them or another with a cohort, with copies, with both or neither."""
+    made = draw(weights())
+    revision = st.sampled_from(list(made)) | names
+    cohorts = st.builds(Cohort, revision, st.lists(planned, min_size=1, max_size=4).map(tuple))
+    copies = st.tuples(revision, st.integers(1, 100))
+    return Shares(made, draw(st.none() | cohorts), draw(st.none() | copies))
+
+
+def as_stored(traffic: Traffic, shares: Shares, answers: dict[str, str], observed: int = 4) -> Object:
     """The HTTPRoute as the API server gives it back in generation 4, with one parent's answers."""
     conditions = [{"type": kind, "status": value, "observedGeneration": observed} for kind, value in answers.items()]
     parents = [{"parentRef": {"name": traffic.gateway.name}, "conditions": conditions}] if answers else []
     meta = {"name": "churn", "namespace": "ml", "generation": 4}
-    return {"metadata": meta, "spec": gateway.make(traffic, weights), "status": {"parents": parents}}
+    return {"metadata": meta, "spec": gateway.make(traffic, shares), "status": {"parents": parents}}
 
 
 TAKEN = {"Accepted": "True", "ResolvedRefs": "True"}
 
 
-@given(traffics, shares())
-def test_the_weights_that_are_written_are_read_back(traffic: Traffic, weights: dict[str, int]) -> None:
-    assert gateway.read(as_stored(traffic, weights, TAKEN)) == RouteSeen(weights, programmed=True)
-    assert list(gateway.read(as_stored(traffic, weights, TAKEN)).weights) == list(weights)
+@given(traffics, all_shares())
+def test_the_shares_that_are_written_are_read_back(traffic: Traffic, shares: Shares) -> None:
+    seen = gateway.read(as_stored(traffic, shares, TAKEN))
+    cohort = shares.cohort.revision if shares.cohort else ""
+    assert seen == RouteSeen(shares.weights, programmed=True, cohort=cohort, mirror=shares.mirror)
+    assert list(seen.weights) == list(shares.weights)
 
 
-@given(traffics, shares(), st.sampled_from([("False", 4), ("Unknown", 4), ("True", 3)]), st.sampled_from(list(TAKEN)))
+@given(traffics, all_shares())
+def test_whoever_belongs_to_no_cohort_is_routed_as_if_there_were_none(traffic: Traffic, shares: Shares) -> None:
+    route, plain = (gateway.make(traffic, each) for each in (shares, replace(shares, cohort=None)))
+    assert route["rules"][0] == plain["rules"][0] and len(plain["rules"]) == 1
+    assert {**route, "rules": []} == {**plain, "rules": []}
+    assert all(match["headers"] for rule in route["rules"][1:] for match in rule["matches"])
+
+
+@given(traffics, st.lists(names, min_size=1, max_size=3), names)
+def test_a_preview_is_read_back_and_shares_no_name_with_the_rest(
+    traffic: Traffic, hostnames: list[str], revision: str
+) -> None:
+    made = gateway.make_preview(traffic, hostnames, revision)
+    stored = as_stored(traffic, Shares({}), TAKEN) | {"spec": made}
+    assert gateway.read(stored) == RouteSeen({revision: 100}, programmed=True)
+    assert made["hostnames"] == hostnames
+    assert made["parentRefs"] == gateway.make(traffic, Shares({revision: 100}))["parentRefs"]
+
+
+@given(st.integers(1, 65535), names)
+def test_the_revision_that_a_service_is_given_is_read_back(port: int, revision: str) -> None:
+    assert service.read({"spec": service.make(port, revision)}) == RouteSeen({revision: 100}, programmed=True)
+
+
+@given(traffics, all_shares(), st.sampled_from([("False", 4), ("Unknown", 4), ("True", 3)]), st.sampled_from([*TAKEN]))
 def test_a_route_counts_only_once_the_gateway_took_this_very_generation(
-    traffic: Traffic, weights: dict[str, int], said: tuple[str, int], kind: str
+    traffic: Traffic, shares: Shares, said: tuple[str, int], kind: str
 ) -> None:
     value, observed = said
-    route = as_stored(traffic, weights, TAKEN | {kind: value}, observed)
+    route = as_stored(traffic, shares, TAKEN | {kind: value}, observed)
     assert not gateway.read(route).programmed
     assert bool(gateway.read(route).message) == (value != "True"), "a late answer is no complaint"
-    assert not gateway.read(as_stored(traffic, weights, {})).programmed
+    assert not gateway.read(as_stored(traffic, shares, {})).programmed
 
 
 @pytest.mark.parametrize("live", deployments().values(), ids=deployments())
@@ -192,9 +235,10 @@ def test_only_revisions_that_exist_get_traffic(seen: World) -> None:
     made = decide(seen).children
     services = {c["metadata"]["name"] for c in made if c["kind"] == "Service"}
     for route in (c for c in made if c["kind"] == "HTTPRoute"):
-        (rule,) = route["spec"]["rules"]
-        assert sum(ref["weight"] for ref in rule["backendRefs"]) == 100
-        assert {ref["name"] for ref in rule["backendRefs"]} <= services
+        for rule in route["spec"]["rules"]:
+            assert sum(ref["weight"] for ref in rule["backendRefs"]) == 100
+            copied = [each["requestMirror"]["backendRef"] for each in rule.get("filters", [])]
+            assert {ref["name"] for ref in [*rule["backendRefs"], *copied]} <= services
 
 
 def written(tree: Any) -> Any:

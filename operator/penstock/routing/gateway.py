@@ -1,37 +1,110 @@
-"""Gateway API: weights by revision <-> one HTTPRoute of ours. No client: what is sent and what is seen are values."""
+"""Gateway API: shares of the traffic by revision <-> one HTTPRoute of ours. No client: both sides are values.
 
-from collections.abc import Mapping
+The main rule splits all requests by weight, and may copy some. The cohort's rule asks for a header beside the path; a
+gateway prefers it for that, wherever it stands, so it stands last: gateways name what they program by a rule's place.
+In front it would push the main rule to another name, and for a moment everybody would get the candidate.
+"""
+
+import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from penstock.api.spec import Traffic
-from penstock.model.values import Manifest, RouteSeen
+from penstock.api.status import PlannedMatch
+from penstock.model.values import Cohort, Manifest, RouteSeen, Shares
+from penstock.routing.service import PORT
 
-PORT = 80
+
+def make(traffic: Traffic, shares: Shares) -> Manifest:
+    """The HTTPRoute's spec: the revisions' Services by weight, in the order given, then who is treated apart."""
+    copies = {"filters": [_mirror(*shares.mirror)]} if shares.mirror else {}
+    backends = [_backend(name, weight) for name, weight in shares.weights.items()]
+    main = {"matches": [_path(traffic)], **copies, "backendRefs": backends}
+    apart = [_cohort_rule(traffic, shares.cohort)] if shares.cohort else []
+    return _spec(traffic, traffic.hostnames, [main, *apart])
 
 
-def make(traffic: Traffic, weights: Mapping[str, int]) -> Manifest:
-    """The HTTPRoute's spec: one rule whose backends are the revisions' Services, in the order given."""
+def make_preview(traffic: Traffic, hostnames: Collection[str], revision: str) -> Manifest:
+    """The spec of a second HTTPRoute: under these host names, all requests to one revision."""
+    assert hostnames  # without one it would answer to every name that the listener has
+    return _spec(traffic, hostnames, [{"matches": [_path(traffic)], "backendRefs": [_backend(revision, 100)]}])
+
+
+def _spec(traffic: Traffic, hostnames: Collection[str], rules: list[Manifest]) -> Manifest:
     ref = traffic.gateway
     parent = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": ref.name}
     parent |= {"namespace": ref.namespace} if ref.namespace else {}
     parent |= {"sectionName": ref.section_name} if ref.section_name else {}
-    match = {"path": {"type": "PathPrefix", "value": traffic.path}}
-    rule = {"matches": [match], "backendRefs": [_backend(name, weight) for name, weight in weights.items()]}
-    spec: Manifest = {"parentRefs": [parent], "rules": [rule]}
-    return spec | ({"hostnames": list(traffic.hostnames)} if traffic.hostnames else {})
+    spec: Manifest = {"parentRefs": [parent], "rules": rules}
+    return spec | ({"hostnames": list(hostnames)} if hostnames else {})
+
+
+def _path(traffic: Traffic) -> Manifest:
+    return {"path": {"type": "PathPrefix", "value": traffic.path}}
 
 
 def _backend(revision: str, weight: int) -> Manifest:
-    return {"group": "", "kind": "Service", "name": revision, "port": PORT, "weight": weight}
+    return _service(revision) | {"weight": weight}
+
+
+def _service(revision: str) -> Manifest:
+    return {"group": "", "kind": "Service", "name": revision, "port": PORT}
+
+
+def _mirror(revision: str, percent: int) -> Manifest:
+    return {"type": "RequestMirror", "requestMirror": {"backendRef": _service(revision), "percent": percent}}
+
+
+def _cohort_rule(traffic: Traffic, cohort: Cohort) -> Manifest:
+    """Any of the matches is enough. No copies here: what the candidate answers itself needs none."""
+    assert cohort.match  # without one the rule would match every request
+    matches = [_path(traffic) | {"headers": [_header(each)]} for each in cohort.match]
+    return {"matches": matches, "backendRefs": [_backend(cohort.revision, 100)]}
+
+
+def _header(match: PlannedMatch) -> Manifest:
+    if match.header:
+        return {"type": "Exact", "name": match.header, "value": match.value}
+    assert match.cookie
+    return {"type": "RegularExpression", "name": "Cookie", "value": whole_cookie(match.cookie, match.value)}
+
+
+def whole_cookie(name: str, value: str) -> str:
+    """A pattern for the one header that carries all cookies: this cookie is among them, with exactly this value.
+
+    Some gateways look for a pattern anywhere in the header, so it says itself that it wants all of it.
+    """
+    return rf"^(.*;)?[ \t]*{re.escape(name)}={re.escape(value)}[ \t]*(;.*)?$"
 
 
 def read(route: Mapping[str, Any]) -> RouteSeen:
-    """The weights that stand in the route; whether every parent has taken them; and what a parent complains about."""
-    rules = route.get("spec", {}).get("rules", [])
-    weights = {ref["name"]: ref.get("weight", 1) for rule in rules for ref in rule.get("backendRefs", [])}
-    answers = [_answer(route, ref) for ref in route["spec"].get("parentRefs", [])]
-    trouble = next((a for a in answers if a), "")
-    return RouteSeen(weights, programmed=all(a == "" for a in answers), message=trouble)
+    """Who gets which requests by the route's own words; whether all parents have taken it; what one complains of."""
+    spec = route.get("spec") or {}
+    rules = spec.get("rules") or []
+    main: Manifest = next((rule for rule in rules if not _is_apart(rule)), {})
+    apart: Manifest = next((rule for rule in rules if _is_apart(rule)), {})
+    answers = [_answer(route, ref) for ref in spec.get("parentRefs") or []]
+    return RouteSeen(
+        _weights(main),
+        programmed=all(a == "" for a in answers),
+        message=next((a for a in answers if a), ""),
+        cohort=next(iter(_weights(apart)), ""),
+        mirror=_copies(main),
+    )
+
+
+def _is_apart(rule: Mapping[str, Any]) -> bool:
+    """True for the cohort's rule: it asks for more than a path."""
+    return any(match.get("headers") for match in rule.get("matches") or [])
+
+
+def _weights(rule: Mapping[str, Any]) -> dict[str, int]:
+    return {ref["name"]: ref.get("weight", 1) for ref in rule.get("backendRefs") or []}
+
+
+def _copies(rule: Mapping[str, Any]) -> tuple[str, int] | None:
+    found = [each["requestMirror"] for each in rule.get("filters") or [] if each["type"] == "RequestMirror"]
+    return (found[0]["backendRef"]["name"], found[0].get("percent", 100)) if found else None
 
 
 def _answer(route: Mapping[str, Any], ref: Mapping[str, Any]) -> str | None:
@@ -41,16 +114,29 @@ def _answer(route: Mapping[str, Any], ref: Mapping[str, Any]) -> str | None:
     if not mine:
         where = f"{ref.get('namespace') or route['metadata']['namespace']}/{ref['name']}"
         return f"no controller has answered for Gateway {where}: does it exist, and does its class have a controller?"
-    answers = [
-        _condition(kind, mine[0], route["metadata"].get("generation", 0)) for kind in ("Accepted", "ResolvedRefs")
-    ]
-    return next((a for a in answers if a != ""), "")
+    generation = route["metadata"].get("generation", 0)
+    answers = [_condition(kind, mine[0], generation) for kind in ("Accepted", "ResolvedRefs")]
+    return next((a for a in [*answers, _left_out(mine[0], generation)] if a != ""), "")
 
 
 def _condition(kind: str, parent: Mapping[str, Any], generation: int) -> str | None:
-    found = next((c for c in parent.get("conditions") or [] if c["type"] == kind), None)
-    if not found or found.get("observedGeneration", 0) < generation:
-        return None
-    if found["status"] == "True":
-        return ""
-    return f"the gateway says {kind} is {found['status']}: {found.get('reason')}: {found.get('message', '')[:300]}"
+    found = _said(kind, parent, generation)
+    if not found or found["status"] == "True":
+        return "" if found else None
+    return f"the gateway says {kind} is {found['status']}: {_why(found)}"
+
+
+def _left_out(parent: Mapping[str, Any], generation: int) -> str:
+    """A route is accepted even where one of its rules is not; then the gateway serves without that rule."""
+    found = _said("PartiallyInvalid", parent, generation)
+    return f"the gateway has left out a part of the route: {_why(found)}" if found and found["status"] == "True" else ""
+
+
+def _said(kind: str, parent: Mapping[str, Any], generation: int) -> Mapping[str, Any] | None:
+    """A condition that speaks of this generation of the route; an older one says nothing of it."""
+    found: Mapping[str, Any] | None = next((c for c in parent.get("conditions") or [] if c["type"] == kind), None)
+    return found if found and found.get("observedGeneration", 0) >= generation else None
+
+
+def _why(condition: Mapping[str, Any]) -> str:
+    return f"{condition.get('reason')}: {condition.get('message', '')[:300]}"

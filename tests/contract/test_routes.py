@@ -1,0 +1,120 @@
+"""The routes that we make, on a real API server with the Gateway API's own schema and rules: taken, kept, read back."""
+
+import asyncio
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from penstock.api.spec import Traffic
+from penstock.api.status import PlannedMatch
+from penstock.core.desired import make_object
+from penstock.model.faults import Rejected
+from penstock.model.values import Cohort, Manifest, Plan, RouteSeen, Shares
+from penstock.model.values import World as Seen
+from penstock.routing import gateway
+from penstock.shell.act import changes
+from penstock.shell.cache import Cache
+from penstock.shell.kube import Kube
+from tests.conftest import ControlPlane
+from tests.golden.turns import world
+
+Object = dict[str, Any]
+NAMESPACE = "routes"
+MODEL: Object = {
+    "apiVersion": "penstock.dev/v1alpha1",
+    "kind": "ModelDeployment",
+    "metadata": {"name": "churn", "namespace": NAMESPACE},
+    "spec": {"model": {"version": "1", "format": "sklearn"}, "runtime": "mlserver"},
+}
+TERSE = Traffic.model_validate({"gateway": {"name": "models"}})
+LONGEST = Traffic.model_validate(
+    {
+        "gateway": {"name": "m" * 253, "namespace": "n" * 63, "sectionName": "s" * 253},
+        "hostnames": [f"h{i}.{'a' * 63}.{'b' * 63}.corp" for i in range(16)],
+        "path": "/" + "p" * 511,
+    }
+)
+LONG = ["churn-" + letter * 57 for letter in "abc"]
+WORD = "a" + "-_." * 42 + "z"
+HEADER, COOKIE = PlannedMatch(header="x-cohort", value="beta"), PlannedMatch(cookie="cohort", value="beta.1")
+ODDEST = (PlannedMatch(header=WORD, value=WORD), PlannedMatch(cookie=WORD, value=WORD), HEADER, COOKIE)
+TWO = {"churn-1": 95, "churn-2": 5}
+SHARES = {
+    "one": Shares({"churn-1": 100}),
+    "two": Shares(TWO),
+    "header": Shares(TWO, Cohort("churn-2", (HEADER,))),
+    "cookie": Shares(TWO, Cohort("churn-2", (COOKIE,))),
+    "copies": Shares({"churn-1": 100, "churn-2": 0}, mirror=("churn-2", 1)),
+    "all": Shares(dict(zip(LONG, (0, 99, 1), strict=True)), Cohort(LONG[0], ODDEST), (LONG[0], 100)),
+}
+UNANSWERED = "no controller has answered for Gateway"
+
+
+@pytest.fixture(scope="module")
+def seen(control_plane: ControlPlane) -> Seen:
+    """The ModelDeployment that the routes belong to; without it the garbage collector would take them away."""
+    control_plane.kubectl("create", "namespace", NAMESPACE)
+    applied = control_plane.kubectl("apply", "-f", "-", "-o", "json", input=json.dumps(MODEL)).stdout
+    return replace(world(MODEL), uid=json.loads(applied)["metadata"]["uid"])
+
+
+async def applied(control_plane: ControlPlane, *routes: Manifest) -> list[Manifest]:
+    """What the server makes of each, one after another."""
+    kube = await Kube.connect(str(control_plane.kubeconfig), 2)
+    try:
+        return [await kube.apply(route) for route in routes]
+    finally:
+        await kube.close()
+
+
+def is_settled(live: Manifest, wanted: Manifest) -> bool:
+    """True where a turn that reads it back would write nothing: the server spells every field as we do."""
+    cache = Cache()
+    cache.see_child(live)
+    plan = Plan(status=world(MODEL).status, children=(wanted,))
+    return not changes(cache, (NAMESPACE, "churn"), plan)
+
+
+@pytest.mark.parametrize("traffic", [TERSE, LONGEST], ids=["terse", "longest"])
+@pytest.mark.parametrize("shares", SHARES.values(), ids=SHARES)
+def test_a_route_is_taken_and_read_back_as_it_was_written(
+    control_plane: ControlPlane, seen: Seen, shares: Shares, traffic: Traffic
+) -> None:
+    made = make_object(seen, "HTTPRoute", "churn", {"spec": gateway.make(traffic, shares)})
+    (live,) = asyncio.run(applied(control_plane, made))
+    found = gateway.read(live)
+    assert found.message.startswith(UNANSWERED)
+    cohort = shares.cohort.revision if shares.cohort else ""
+    assert replace(found, message="") == RouteSeen(shares.weights, False, cohort=cohort, mirror=shares.mirror)
+    assert is_settled(live, made)
+
+
+def test_what_a_step_added_is_gone_after_it(control_plane: ControlPlane, seen: Seen) -> None:
+    full = Shares(TWO, Cohort("churn-2", (HEADER, COOKIE)), ("churn-2", 30))
+    specs = [gateway.make(TERSE, each) for each in (full, Shares(TWO))]
+    before, after = (make_object(seen, "HTTPRoute", "passing", {"spec": spec}) for spec in specs)
+    first, last = asyncio.run(applied(control_plane, before, after))
+    assert len(first["spec"]["rules"]) == 2 and "filters" in first["spec"]["rules"][0]
+    assert len(last["spec"]["rules"]) == 1 and "filters" not in last["spec"]["rules"][0]
+    assert gateway.read(last).weights == TWO and is_settled(last, after) and not is_settled(first, after)
+
+
+@pytest.mark.parametrize("traffic", [TERSE, LONGEST], ids=["terse", "longest"])
+def test_a_preview_is_taken_and_read_back(control_plane: ControlPlane, seen: Seen, traffic: Traffic) -> None:
+    spec = gateway.make_preview(traffic, ["next.churn.corp"], LONG[0])
+    made = make_object(seen, "HTTPRoute", "churn-preview", {"spec": spec})
+    (live,) = asyncio.run(applied(control_plane, made))
+    assert gateway.read(live).weights == {LONG[0]: 100} and is_settled(live, made)
+
+
+def test_the_schema_that_takes_them_is_a_strict_one(control_plane: ControlPlane, seen: Seen) -> None:
+    """Else it would prove nothing that ours are taken."""
+    wrong = make_object(seen, "HTTPRoute", "wrong", {"spec": gateway.make(TERSE, Shares(TWO, None, ("churn-2", 101)))})
+    with pytest.raises(Rejected, match="percent"):
+        asyncio.run(applied(control_plane, wrong))
+    spaced = Cohort("churn-2", (PlannedMatch(header="x cohort", value="beta"),))
+    wrong = make_object(seen, "HTTPRoute", "wrong", {"spec": gateway.make(TERSE, Shares(TWO, spaced))})
+    with pytest.raises(Rejected, match="name"):
+        asyncio.run(applied(control_plane, wrong))
