@@ -65,6 +65,8 @@ def _event(manifest: Object) -> str:
 
 
 def _immutable(manifest: Object, live: Object) -> str:
+    if live.get("immutable") and any(manifest.get(key) != live.get(key) for key in ("immutable", "data", "binaryData")):
+        return "data: Forbidden: field is immutable when `immutable` is set"
     path = IMMUTABLE.get(manifest["kind"], ())
     before: Any = live
     after: Any = manifest

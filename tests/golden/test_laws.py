@@ -125,6 +125,15 @@ def test_a_stored_revision_reads_back_as_it_was(live: Object) -> None:
     assert record["kind"] == "ControllerRevision" and read_snapshot(record) == made
 
 
+@pytest.mark.parametrize("live", deployments().values(), ids=deployments())
+def test_a_stored_revision_makes_the_same_objects_without_anything_else(live: Object) -> None:
+    """Undo, drift and a lost ConfigMap are all mended from the record alone."""
+    seen = world(live)
+    name, made = wanted_revision(seen), snapshot(seen)
+    record, *rest = make_revision(seen, name, made, 1)
+    assert make_revision(replace(seen, configs={}, runtime=None), name, read_snapshot(record), 1) == [record, *rest]
+
+
 # All that a user and a platform team may set at once; more than any example does.
 FULLEST: Object = {
     "metadata": {"name": "churn", "namespace": "ml"},
@@ -135,6 +144,7 @@ FULLEST: Object = {
             "image": "registry.corp/other:1",
             "args": ["{{model.name}}"],
             "env": [{"name": "A", "value": "{{model.version}}"}, {"name": "B"}],
+            "configMaps": [{"name": "digits-logging", "mountPath": "/etc/digits"}],
             "resources": {"requests": {"cpu": 2, "memory": "1Gi"}, "limits": {"example.com/gpu": 1}},
         },
         "pod": {

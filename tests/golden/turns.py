@@ -11,12 +11,12 @@ from penstock.api.fields import seconds
 from penstock.api.runtime import RuntimeSpec
 from penstock.api.spec import Spec
 from penstock.api.status import Serving, Status, Trying
-from penstock.core import strategy
+from penstock.core import config, strategy
 from penstock.core.plan import decide
 from penstock.core.resolve import resolve
 from penstock.core.template import make_snapshot, wanted_revision
 from penstock.model.schedule import spell
-from penstock.model.values import Manifest, RouteSeen, Snapshot, Workload, World
+from penstock.model.values import Config, Manifest, RouteSeen, Snapshot, Workload, World
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -44,13 +44,19 @@ def deployments() -> dict[str, Manifest]:
     return found
 
 
+def configs() -> dict[str, Config]:
+    """The ConfigMaps that examples bring, as they are seen once applied."""
+    found = [each for path in sorted(EXAMPLES.rglob("*.yaml")) for each in documents(path)]
+    return {each["metadata"]["name"]: config.read(each) for each in found if each["kind"] == "ConfigMap"}
+
+
 def world(live: Manifest) -> World:
     """What the operator sees just after the object was created."""
     meta = live["metadata"]
     bare = World(
         NOW, meta.get("namespace", "default"), meta["name"], "uid-1", 1, Spec.model_validate(live["spec"]), Status()
     )
-    return resolve(bare, runtimes, frozenset({"default"}))
+    return resolve(replace(bare, configs=configs()), runtimes, frozenset({"default"}))
 
 
 def with_version(live: Manifest, version: str) -> Manifest:

@@ -21,6 +21,7 @@ from penstock.api.fields import (
 )
 
 _ENV = r"^[A-Za-z_][A-Za-z0-9_]*$"
+_FOLDER = r"^(/[-._A-Za-z0-9]+)+$"
 
 
 class Model(Frozen):
@@ -71,6 +72,23 @@ class Resources(Frozen):
     """What the container may not exceed, by resource name. Default: the runtime's. Example: {memory: 1Gi}."""
 
 
+class ConfigMapMount(Frozen):
+    """A ConfigMap of the same namespace that carries the label penstock.dev/config, mounted read-only."""
+
+    name: ObjectName
+    """Name of the ConfigMap. Example: churn-config."""
+    mount_path: Annotated[
+        str,
+        StringConstraints(pattern=_FOLDER, max_length=256),
+        worded(
+            _FOLDER,
+            "must be the absolute path of a folder such as /etc/churn: no . or .. part, not below /dev, /proc, /sys or /tmp",
+            "!self.matches('/[.][.]?(/|$)|^/(dev|proc|sys|tmp)(/|$)')",
+        ),
+    ]
+    """Folder in which the server finds each key as a file. Example: /etc/churn."""
+
+
 class Server(Frozen):
     """Overrides for the runtime's server container."""
 
@@ -80,6 +98,21 @@ class Server(Frozen):
     """Arguments of the server; {{model.path}}, {{model.name}} and {{model.version}} are filled in. Default: the runtime's."""
     env: Annotated[list[EnvVar], Field(max_length=64, json_schema_extra=list_map("name"))] = []
     """Environment variables, added to the runtime's; the same name overrides. Default: none."""
+    config_maps: Annotated[
+        list[ConfigMapMount],
+        Field(
+            max_length=8,
+            json_schema_extra=list_map("name")
+            | rules(
+                cel(
+                    "self.all(i, self.all(j, i.name == j.name || !(i.mountPath + '/').startsWith(j.mountPath + '/')))",
+                    "one mountPath lies in another: give each ConfigMap a folder of its own",
+                )
+            ),
+        ),
+    ] = []
+    """ConfigMaps whose content belongs to the revision: an edit is a new revision that takes over like any other, and
+    going back brings the old content back. Default: none. Example: [{name: churn-config, mountPath: /etc/churn}]."""
     resources: Resources | None = None
     """Compute resources. Default: the runtime's."""
 

@@ -3,6 +3,7 @@
 Whatever is not in the set is pruned; what a scaler owns is left out; every object carries our owner reference.
 """
 
+from penstock.core import config
 from penstock.model import names
 from penstock.model.kinds import KINDS
 from penstock.model.values import Manifest, Shares, Snapshot, World
@@ -22,11 +23,12 @@ def make_object(world: World, kind: str, name: str, body: Manifest) -> Manifest:
         "controller": True,
         "blockOwnerDeletion": True,
     }
-    revision = name if kind in PER_REVISION and name not in (world.name, names.preview(world.name)) else None
+    revision = revision_of(world.name, kind, name)
+    pinned = {names.LABEL_CONFIG: "pinned"} if kind == "ConfigMap" else {}
     metadata = {
         "name": name,
         "namespace": world.namespace,
-        "labels": names.labels(world.name, revision),
+        "labels": names.labels(world.name, revision) | pinned,
         "ownerReferences": [owner],
     }
     made = {"apiVersion": KINDS[kind].api_version, "kind": kind, "metadata": metadata, **body}
@@ -34,12 +36,21 @@ def make_object(world: World, kind: str, name: str, body: Manifest) -> Manifest:
     return made
 
 
+def revision_of(owner: str, kind: str, name: str) -> str | None:
+    """The revision that an object of ours belongs to, by its name; None for what all revisions share."""
+    if kind == "ConfigMap":
+        return name.rpartition("-")[0]
+    return name if kind in PER_REVISION and name not in (owner, names.preview(owner)) else None
+
+
 def make_revision(world: World, name: str, snapshot: Snapshot, floor: int) -> list[Manifest]:
-    """The objects of one revision, sized for `floor` replicas at least."""
+    """The objects of one revision, sized for `floor` replicas at least; its record before all that it is needed for."""
     assert world.spec
     scaling = world.spec.scaling
+    copies = config.make_copies(name, snapshot.configs)
     made = [
         make_object(world, "ControllerRevision", name, {"data": _record(snapshot), "revision": snapshot.number}),
+        *(make_object(world, "ConfigMap", copy, body) for copy, body in copies.items()),
         make_object(world, "Deployment", name, {"spec": _deployment(world, name, (snapshot, floor))}),
         make_object(world, "Service", name, {"spec": service.make(snapshot.port, name)}),
     ]
@@ -49,18 +60,20 @@ def make_revision(world: World, name: str, snapshot: Snapshot, floor: int) -> li
 
 
 def _record(snapshot: Snapshot) -> Manifest:
-    return {
+    record = {
         "version": snapshot.version,
         "port": snapshot.port,
         "template": snapshot.template,
         "profile": dict(snapshot.profile),
     }
+    return record | ({"configs": dict(snapshot.configs)} if snapshot.configs else {})
 
 
 def read_snapshot(revision: Manifest) -> Snapshot:
     """The snapshot that a ControllerRevision of ours holds."""
-    record = revision["data"]
-    return Snapshot(record["version"], record["port"], record["template"], record["profile"], revision["revision"])
+    record, number = revision["data"], revision["revision"]
+    configs = record.get("configs", {})
+    return Snapshot(record["version"], record["port"], record["template"], record["profile"], number, configs)
 
 
 def _deployment(world: World, name: str, content: tuple[Snapshot, int]) -> Manifest:

@@ -201,11 +201,12 @@ def _leaving_size(world: World, status: Status, gone: Leaving) -> int:
 def _kept(world: World, status: Status) -> frozenset[tuple[str, str]]:
     """What stays though it is not rendered: revisions in use whose snapshot was lost, and the latest records."""
     in_use = {side.revision for side in (status.stable, status.candidate) if side}
-    lost = {(kind, name) for kind, name in world.owned if name in in_use and name not in world.snapshots}
-    lost -= {(kind, name) for kind, name in lost if kind == "HorizontalPodAutoscaler"}
+    lost = in_use - set(world.snapshots)
+    bare = {(kind, name) for kind, name in world.owned if desired.revision_of(world.name, kind, name) in lost}
+    bare -= {(kind, name) for kind, name in bare if kind == "HorizontalPodAutoscaler"}
     never = in_use | {r.revision for r in status.rejected}  # no way back to those
     old = sorted((s.number, name) for name, s in world.snapshots.items() if name not in never)
-    return frozenset(lost) | frozenset(("ControllerRevision", name) for _, name in old[-HISTORY:])
+    return frozenset(bare) | frozenset(("ControllerRevision", name) for _, name in old[-HISTORY:])
 
 
 def _again(world: World, turn: Turn, status: Status) -> datetime | None:

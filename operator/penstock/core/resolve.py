@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from penstock.api.runtime import RuntimeSpec
+from penstock.core import config
 from penstock.core.evidence import ratio
 from penstock.core.template import make_snapshot, wanted_revision
 from penstock.model.reasons import Reason
@@ -17,6 +18,9 @@ Runtimes = Mapping[str, RuntimeSpec | Problem]
 
 def resolve(world: World, runtimes: Callable[[], Runtimes], sources: frozenset[str]) -> World:
     """The world with its runtime, or with its problem; runtimes are read only where a revision is still to be made."""
+    lacking = config.lacking(world)
+    if lacking:
+        return _without(world, lacking, sources)
     known = world.snapshots.get(wanted_revision(world))
     if known:
         return replace(world, problem=_unjudged(world, known, sources))
@@ -26,6 +30,17 @@ def resolve(world: World, runtimes: Callable[[], Runtimes], sources: frozenset[s
     world = replace(world, runtime=found)
     made = make_snapshot(world)
     return replace(world, problem=made if isinstance(made, Problem) else _unjudged(world, made, sources))
+
+
+def _without(world: World, lacking: Problem, sources: frozenset[str]) -> World:
+    """A ConfigMap that is gone is no new wish: what is tried or serves with its content goes on, and it is told."""
+    sides = (world.status.candidate, world.status.stable)
+    for revision in (side.revision for side in sides if side and side.revision in world.snapshots):
+        held = config.recall(world, revision)
+        if wanted_revision(held) == revision:
+            problem = _unjudged(held, held.snapshots[revision], sources)
+            return replace(held, problem=problem, fault=lacking)
+    return replace(world, problem=lacking)
 
 
 def _runtime(world: World, runtimes: Runtimes) -> tuple[str, RuntimeSpec] | Problem:

@@ -7,6 +7,7 @@ ModelRuntime restarts a pod. Defaults for safety (restricted pod security) are s
 from penstock.api.runtime import RuntimeSpec
 from penstock.api.serving import EnvVar
 from penstock.api.spec import Spec
+from penstock.core import config
 from penstock.model.names import labels, revision_name
 from penstock.model.reasons import Reason
 from penstock.model.values import Manifest, Problem, Snapshot, World
@@ -25,9 +26,10 @@ def _prune(tree: Manifest) -> Manifest:
 
 
 def wanted_revision(world: World) -> str:
-    """Name of the revision that the spec asks for."""
+    """Name of the revision that the spec asks for, with what its ConfigMaps hold now."""
     assert world.spec
-    return revision_name(world.name, intent(world.spec))
+    words, pinned = intent(world.spec), config.digests(world)
+    return revision_name(world.name, words | {"configs": pinned} if pinned else words)
 
 
 def make_snapshot(world: World) -> Snapshot | Problem:
@@ -37,14 +39,17 @@ def make_snapshot(world: World) -> Snapshot | Problem:
     image = spec.server.image or runtime.container.image
     if not image:
         return Problem(Reason.IMAGE_MISSING, "neither spec.server.image nor the ModelRuntime's container.image is set")
+    clash = config.clash(world, runtime.container.model_path) if spec.model.uri else None
+    if clash:
+        return clash
     revision = wanted_revision(world)
     template = {
         "metadata": {"labels": labels(world.name, revision), "annotations": _scrape(runtime)},
-        "spec": _pod(world, image),
+        "spec": _pod(world, image, revision),
     }
     profile = runtime.metrics.model_dump(by_alias=True, exclude_none=True)
     number = 1 + max((s.number for s in world.snapshots.values()), default=0)
-    return Snapshot(spec.model.version, runtime.container.port, template, profile, number)
+    return Snapshot(spec.model.version, runtime.container.port, template, profile, number, config.contents(world))
 
 
 def _scrape(runtime: RuntimeSpec) -> dict[str, str]:
@@ -53,7 +58,7 @@ def _scrape(runtime: RuntimeSpec) -> dict[str, str]:
     return {"prometheus.io/scrape": "true", "prometheus.io/port": port, "prometheus.io/path": c.metrics_path}
 
 
-def _pod(world: World, image: str) -> Manifest:
+def _pod(world: World, image: str, revision: str) -> Manifest:
     assert world.spec and world.runtime
     pod, (_, runtime) = world.spec.pod, world.runtime
     made: Manifest = {
@@ -61,7 +66,7 @@ def _pod(world: World, image: str) -> Manifest:
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "terminationGracePeriodSeconds": LINGER + runtime.container.shutdown_seconds,
         "containers": [_container(world, image)],
-        "volumes": [{"name": "tmp", "emptyDir": {}}, *_model_volume(world.spec)],
+        "volumes": [{"name": "tmp", "emptyDir": {}}, *_model_volume(world.spec), *config.volumes(world, revision)],
     }
     wrote = pod.model_dump(by_alias=True, exclude_unset=True, exclude_none=True)
     return made | _prune(wrote)
@@ -89,7 +94,7 @@ def _container(world: World, image: str) -> Manifest:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}, *_model_mount(world)],
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}, *_model_mount(world), *config.mounts(world)],
     }
     return {k: v for k, v in made.items() if v not in ({}, [], None)}
 

@@ -25,6 +25,7 @@ KINDS: dict[str, Kind] = {
     "ModelDeployment": Kind("penstock.dev", "v1alpha1", "modeldeployments"),
     "ModelRuntime": Kind("penstock.dev", "v1alpha1", "modelruntimes", namespaced=False),
     "ControllerRevision": Kind("apps", "v1", "controllerrevisions"),
+    "ConfigMap": Kind("", "v1", "configmaps"),
     "Deployment": Kind("apps", "v1", "deployments"),
     "Service": Kind("", "v1", "services"),
     "HorizontalPodAutoscaler": Kind("autoscaling", "v2", "horizontalpodautoscalers"),

@@ -6,6 +6,7 @@ from typing import Any
 
 LABEL_NAME = "penstock.dev/name"
 LABEL_REVISION = "penstock.dev/revision"
+LABEL_CONFIG = "penstock.dev/config"
 LABEL_MANAGED = "app.kubernetes.io/managed-by"
 ANNOTATION_APPLIED = "penstock.dev/applied"
 PREFIX = "penstock.dev/"

@@ -82,6 +82,12 @@ class Reason(StrEnum):
     RUNTIME_NOT_FOUND = "RuntimeNotFound", "No such ModelRuntime, or none (or several) list the model's format."
     RUNTIME_LACKS_METRIC = "RuntimeLacksMetric", "The runtime's metric profile cannot answer a metric of the analysis."
     IMAGE_MISSING = "ImageMissing", "Neither the runtime nor spec.server gives an image."
+    CONFIG_NOT_FOUND = (
+        "ConfigNotFound",
+        "A ConfigMap of spec.server.configMaps is missing or lacks the label penstock.dev/config; what runs goes on.",
+    )
+    CONFIG_TOO_LARGE = "ConfigTooLarge", "The ConfigMaps of spec.server.configMaps hold more than a revision can keep."
+    MOUNT_CONFLICT = "MountConflict", "A ConfigMap's mountPath and the folder of the model overlap."
     SOURCE_NOT_FOUND = "SourceNotFound", "The operator's configuration has no metric source of that name."
     CONFLICT = "Conflict", "An object of that name exists and belongs to somebody else; it is left alone."
     REFUSED_BY_API = (

@@ -2,22 +2,24 @@
 
 No I/O and no decision. An older resourceVersion never replaces a newer one, so that the order of events, lists and our
 own writes' answers does not matter. A child keeps its live object only until a turn has compared it with what it
-should be; from then on a fingerprint tells whether anybody touched it.
+should be; from then on a fingerprint tells whether anybody touched it. Of a user's ConfigMap only the content is kept.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from penstock.core import config
 from penstock.core.desired import read_snapshot
-from penstock.model.names import ANNOTATION_APPLIED, LABEL_NAME, LABEL_REVISION, digest
-from penstock.model.values import Manifest, RouteSeen, Snapshot
+from penstock.model.names import ANNOTATION_APPLIED, LABEL_CONFIG, LABEL_NAME, LABEL_REVISION, digest
+from penstock.model.values import Config, Manifest, RouteSeen, Snapshot
 from penstock.routing import gateway, service
 
 Object = dict[str, Any]
 Key = tuple[str, str]
 WATCHED = (
     "ControllerRevision",
+    "ConfigMap",
     "Deployment",
     "Service",
     "HorizontalPodAutoscaler",
@@ -44,12 +46,22 @@ class Child:
     verified: str = ""
 
 
+@dataclass(frozen=True)
+class Tracked:
+    """What is remembered of a user's ConfigMap that carries the label."""
+
+    uid: str
+    version: int
+    config: Config
+
+
 @dataclass
 class Cache:
-    """All that is known, by key of the ModelDeployment."""
+    """All that is known, by key of the ModelDeployment; tracked ConfigMaps by their own."""
 
     parents: dict[Key, Object] = field(default_factory=dict)
     runtimes: dict[str, Object] = field(default_factory=dict)
+    configs: dict[Key, Tracked] = field(default_factory=dict)
     children: dict[Key, dict[tuple[str, str], Child]] = field(default_factory=dict)
 
     def see_parent(self, live: Object) -> bool:
@@ -67,6 +79,22 @@ class Cache:
         """Drop a ModelDeployment that is gone, unless a namesake has taken its place."""
         if key in self.parents and self.parents[key]["metadata"]["uid"] == uid:
             del self.parents[key]
+
+    def see_config(self, live: Object, gone: bool = False) -> bool:
+        """Remember a user's ConfigMap while it carries the label; True where what it holds has changed."""
+        meta = live["metadata"]
+        key, uid = (meta["namespace"], meta["name"]), meta["uid"]
+        known = self.configs.get(key)
+        if gone or not _is_tracked(live):
+            return bool(known and known.uid == uid and self.configs.pop(key))
+        if known and known.uid == uid and known.version >= _version(live):
+            return False
+        self.configs[key] = Tracked(uid, _version(live), config.read(live))
+        return not known or known.config.digest != self.configs[key].config.digest
+
+    def mounting(self, key: Key) -> list[Key]:
+        """The ModelDeployments that mount a ConfigMap, all of its namespace."""
+        return [k for k, live in self.parents.items() if k[0] == key[0] and key[1] in _mounts(live)]
 
     def see_child(self, live: Object) -> Key | None:
         """Remember an owned object; the key of its ModelDeployment where something of interest changed."""
@@ -105,6 +133,17 @@ def owner_key(live: Object) -> Key | None:
     meta = live["metadata"]
     name = (meta.get("labels") or {}).get(LABEL_NAME)
     return (meta["namespace"], name) if name else None
+
+
+def _is_tracked(live: Object) -> bool:
+    """True for a user's ConfigMap with the label; a copy of ours carries it too, but is a child."""
+    return LABEL_CONFIG in (live["metadata"].get("labels") or {}) and not owner_key(live)
+
+
+def _mounts(live: Object) -> set[str]:
+    """Names of the ConfigMaps that a ModelDeployment mounts; its spec may be of another operator's time."""
+    server = (live.get("spec") or {}).get("server") or {}
+    return {mount["name"] for mount in server.get("configMaps") or []}
 
 
 def project(live: Object) -> Child:

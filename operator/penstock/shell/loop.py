@@ -102,7 +102,8 @@ class Loop:
         if live is None or world is None:
             self._forget(key)
             return None
-        world = await self._look_around(replace(world, fault=self.faults.get(key), verified=self.verified))
+        fault = self.faults.get(key) or world.fault
+        world = await self._look_around(replace(world, fault=fault, verified=self.verified))
         world = await self.ask(key, world)
         plan = decide(world)
         changes = act.changes(self.cache, key, plan)

@@ -11,7 +11,7 @@ from penstock.core.actions import Action
 from penstock.core.resolve import resolve
 from penstock.model.names import PREFIX
 from penstock.model.reasons import Reason
-from penstock.model.values import Problem, RouteSeen, Snapshot, Workload, World
+from penstock.model.values import Config, Problem, RouteSeen, Snapshot, Workload, World
 from penstock.shell.cache import Cache, Child, Key, Object, Scale
 
 ASKED = (*Action, "requested-by", "requested-groups")
@@ -37,6 +37,7 @@ def observe(cache: Cache, key: Key, now: datetime, sources: frozenset[str]) -> W
         status=_status(live),
         problem=problem,
         runtime=None,
+        configs=_configs(cache, key[0], spec) if spec else {},
         workloads=_workloads(mine),
         snapshots={c.name: c.seen for c in mine if c.kind == "ControllerRevision" and isinstance(c.seen, Snapshot)},
         owned=frozenset((c.kind, c.name) for c in mine if c.kind != "Pod"),
@@ -57,6 +58,12 @@ def _spec(live: Object) -> tuple[Spec | None, Problem | None]:
         return Spec.model_validate(live.get("spec") or {}), None
     except ValidationError as error:
         return None, Problem(Reason.INVALID_SPEC, _first(error))
+
+
+def _configs(cache: Cache, namespace: str, spec: Spec) -> dict[str, Config]:
+    """The tracked ConfigMaps that the pods mount; never one of another namespace."""
+    found = {mount.name: cache.configs.get((namespace, mount.name)) for mount in spec.server.config_maps}
+    return {name: tracked.config for name, tracked in found.items() if tracked}
 
 
 def _status(live: Object) -> Status:

@@ -13,7 +13,7 @@ import kopf
 
 from penstock.model.faults import Rejected, Retry
 from penstock.model.kinds import KINDS
-from penstock.model.names import LABEL_NAME
+from penstock.model.names import LABEL_CONFIG, LABEL_NAME
 from penstock.shell.cache import WATCHED, Cache, Key, Object
 from penstock.shell.kube import Kube
 from penstock.shell.queue import Queue
@@ -49,6 +49,8 @@ class Watch:
         elif kind == "ModelRuntime":
             self._runtime(live, gone)
         else:
+            if kind == "ConfigMap":
+                self._config(live, gone)
             key = self.cache.forget_child(live) if gone else self.cache.see_child(live)
             if key:
                 self._add(key)
@@ -67,6 +69,12 @@ class Watch:
             self.cache.runtimes[name] = live
         if gone or not known or known.get("spec") != live.get("spec"):
             for key in self.cache.parents:
+                self._add(key)
+
+    def _config(self, live: Object, gone: bool) -> None:
+        """A user's ConfigMap concerns all that mount it. Before the first lists are complete every key waits anyhow."""
+        if self.cache.see_config(live, gone) and self.synced:
+            for key in self.cache.mounting((live["metadata"]["namespace"], live["metadata"]["name"])):
                 self._add(key)
 
     def _add(self, key: Key) -> None:
@@ -121,10 +129,9 @@ class Watch:
                 return alive
 
     async def _list(self, kind: str) -> set[str]:
-        selector = LABEL_NAME if kind in WATCHED else ""
         namespace = self.namespace if KINDS[kind].namespaced else None
         alive: set[str] = set()
-        async for page in self.kube.pages(kind, namespace, selector):
+        async for page in self.kube.pages(kind, namespace, _selector(kind)):
             for live in page:
                 alive.add(live["metadata"]["uid"])
                 if live["metadata"]["uid"] not in self.buried:  # deleted while this list was under way
@@ -137,7 +144,8 @@ class Watch:
             return {live["metadata"]["uid"] for live in self.cache.parents.values()}
         if kind == "ModelRuntime":
             return {live["metadata"]["uid"] for live in self.cache.runtimes.values()}
-        return {c.uid for mine in self.cache.children.values() for c in mine.values() if c.kind == kind}
+        sources = {t.uid for t in self.cache.configs.values()} if kind == "ConfigMap" else set()
+        return sources | {c.uid for mine in self.cache.children.values() for c in mine.values() if c.kind == kind}
 
     def _bury(self, kind: str, uid: str) -> None:
         """Forget an object that no list shows any more."""
@@ -146,6 +154,9 @@ class Watch:
             if live["metadata"]["uid"] == uid:
                 self.see(kind, "DELETED", live)
                 return
+        for (namespace, name), tracked in list(self.cache.configs.items()):
+            if tracked.uid == uid:
+                self._config({"metadata": {"namespace": namespace, "name": name, "uid": uid}}, gone=True)
         for key, mine in list(self.cache.children.items()):
             for where, child in list(mine.items()):
                 if child.uid == uid:
@@ -156,6 +167,13 @@ class Watch:
         """What a liveness probe should know."""
         late = self.queue.oldest() > 300
         return ["the queue has not moved for five minutes"] if late else []
+
+
+def _selector(kind: str) -> str:
+    """What of a kind is sent to us: else it would be every pod, Service and ConfigMap of the cluster."""
+    if kind == "ConfigMap":  # a kind has one selector: users' and our copies carry this label, our copies both
+        return LABEL_CONFIG
+    return LABEL_NAME if kind in WATCHED else ""
 
 
 def make_registry(watch: Watch) -> kopf.OperatorRegistry:
@@ -223,8 +241,8 @@ def make_settings() -> kopf.OperatorSettings:
     made.queueing.worker_limit = 100
     made.queueing.idle_timeout = 0.02
     made.watching.chunk_size = 500
-    for name in WATCHED:  # else every pod and Service of the cluster would be sent to us
-        made.watching.label_selectors[KINDS[name].group, KINDS[name].plural] = LABEL_NAME
+    for name in WATCHED:
+        made.watching.label_selectors[KINDS[name].group, KINDS[name].plural] = _selector(name)
     made.watching.server_timeout = 300
     made.networking.request_timeout = 30
     made.networking.connect_timeout = 5
