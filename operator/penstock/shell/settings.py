@@ -26,6 +26,7 @@ class Settings(Frozen):
     """The operator's configuration file."""
 
     namespace: str = ""
+    verified_actions: bool = False  # whether admission policies vouch for who asked; the chart that brings them says so
     metric_sources: dict[Name, PrometheusSource] = Field(default={})
     workers: Annotated[int, Field(ge=1, le=256)] = 32
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
