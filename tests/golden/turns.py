@@ -107,7 +107,7 @@ def middle(live: Manifest) -> World:
         workloads={home: Workload(3, 3), mine: Workload(3, 3)},
         snapshots={home: snapshot(before), mine: replace(snapshot(seen), number=2)},
         route=route,
-        owned=frozenset(("Deployment", name) for name in (home, mine)),
+        owned=frozenset((kind, name) for kind in ("Deployment", "Service") for name in (home, mine)),
     )
 
 

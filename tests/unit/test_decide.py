@@ -111,7 +111,7 @@ def worlds() -> Iterator[World]:
                 problem=problem,
                 snapshots=SNAPSHOTS,
                 workloads={NAMES["v1"]: Workload(2, home), NAMES["v2"]: Workload(2, mine)},
-                owned=frozenset(("Deployment", NAMES[v]) for v in ("v1", "v2", "v3")),
+                owned=frozenset((kind, NAMES[v]) for kind in ("Deployment", "Service") for v in ("v1", "v2", "v3")),
             )
 
 

@@ -80,11 +80,11 @@ class PlannedMatch(Tolerant):
     """Requests that belong to the cohort of a step."""
 
     header: ShortText | None = None
-    """Name of a header, or"""
+    """Name of a request header."""
     cookie: ShortText | None = None
-    """name of a cookie,"""
+    """Name of a cookie, where it is not a header."""
     value: ShortText
-    """and the value that it has."""
+    """The value that it has."""
 
 
 class PlannedApproval(Tolerant):

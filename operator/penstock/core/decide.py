@@ -10,7 +10,8 @@ Theory of operation. Status holds at most one *stable* revision, which is truste
     a rejected revision       yes      -           RolledBack: hold, until the spec changes or a person retries
     a rejected revision       yes      an undo     the revision that a person goes back to walks on
     anything else             -        -           Starting: first revision, no analysis, never rejected
-    anything else             yes      -           Held while paused or frozen; else step 0 against this one
+    anything else             -        serving     nothing else serves, so the first is stable; the new one starts
+    anything else             yes      -           Held while paused or frozen; else from step 0
     anything else             yes      other       the candidate leaves; the new one starts at step 0
 
 A candidate's turn: first its evidence (a failed metric rejects it in any step, at any time), then the step's own checks,
@@ -61,7 +62,7 @@ class State(StrEnum):
 _WITH_STABLE = frozenset(State) - {State.EMPTY, State.STARTING, State.BAKING}
 EDGES: dict[State, frozenset[State]] = {
     State.EMPTY: frozenset({State.EMPTY, State.STARTING}),
-    State.STARTING: frozenset({State.STARTING, State.SETTLED}),
+    State.STARTING: _WITH_STABLE | {State.STARTING},
     State.SETTLED: _WITH_STABLE,
     State.HELD: _WITH_STABLE,
     State.STEPPING: _WITH_STABLE | {State.BAKING},
@@ -129,7 +130,8 @@ def _move(world: World) -> Turn:
         going_back = status.candidate.undo_by and is_rejected(status, wanted)
         if going_back or status.candidate.revision == wanted:
             return _walk(world)
-        left = moves.supersede(world, wanted)
+        serves = not status.stable and strategy.serves(world, status.candidate.revision)
+        left = moves.promote(world) if serves else moves.supersede(world, wanted)
         begun = _begin(replace(world, status=left.status), wanted)
         return replace(begun, notices=left.notices + begun.notices)
     return _begin(world, wanted)

@@ -140,6 +140,12 @@ def full_step(candidate: Trying) -> int:
     return next(n for n, step in enumerate(candidate.steps) if step.kind is StepKind.FULL)
 
 
+def serves(world: World, revision: str) -> bool:
+    """Whether the revision answers anybody, or is about to: its pods are ready, or the route names it."""
+    routed = world.route is not None and bool(world.route.weights.get(revision))
+    return routed or world.workloads.get(revision, Workload()).ready > 0
+
+
 def running(world: World) -> int:
     """Replicas that the stable revision is to have now."""
     home = world.status.stable

@@ -76,7 +76,21 @@ def _wanted(world: World, status: Status) -> dict[str, int]:
     if status.candidate:
         made[status.candidate.revision] = given
     made |= {gone.revision: 0 for gone in status.leaving if not _may_unlist(world, gone.revision, gone.after)}
-    return dict(sorted(made.items()))  # by name, so that a promotion reorders nothing
+    there = {name: weight for name, weight in made.items() if weight or _is_listable(world, status, (name, made))}
+    return dict(sorted(there.items()))  # by name, so that a promotion reorders nothing
+
+
+def _is_listable(world: World, status: Status, what: tuple[str, dict[str, int]]) -> bool:
+    """At weight 0 only what exists, else a gateway refuses the route.
+
+    The candidate, which is about to be made, is listed where no traffic moves: a route that must wait for its backend
+    could not take traffic off at once.
+    """
+    name, made = what
+    if ("Service", name) in world.owned:
+        return True
+    moves = world.route is None or any(world.route.weights.get(n, 0) != weight for n, weight in made.items())
+    return status.candidate is not None and name == status.candidate.revision and not moves
 
 
 def _first(world: World, status: Status, given: int) -> dict[str, int]:

@@ -6,7 +6,7 @@ must outlive a failed write is the object's last fault, which a good turn clears
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ from penstock.core.plan import decide
 from penstock.metrics import Source
 from penstock.model.faults import Rejected, Retry, Stale
 from penstock.model.reasons import Reason
-from penstock.model.values import Answer, Plan, Problem, Silence, World
+from penstock.model.values import Answer, Plan, Problem, Question, Silence, World
 from penstock.shell import act
 from penstock.shell.cache import Cache, Key, Object
 from penstock.shell.events import Book
@@ -108,12 +108,19 @@ class Loop:
         plan = decide(world)
         changes = act.changes(self.cache, key, plan)
         recorded = await self.record(live, plan, bool(changes))
-        if recorded:
-            await tell(self.kube, (world, plan), self.telemetry, self.books)
-        await act.act(self.kube, self.cache, key, changes)
+        try:
+            await act.act(self.kube, self.cache, key, changes)
+        except (Retry, Rejected, Stale):  # what was recorded is told even where a write was refused
+            await self._tell(recorded, world, plan)
+            raise
+        await self._tell(recorded, world, plan)  # last: no Event may keep traffic waiting
         if self.faults.pop(key, None):
             self.queue.add(key)
         return plan.again
+
+    async def _tell(self, recorded: bool, world: World, plan: Plan) -> None:
+        if recorded:
+            await tell(self.kube, (world, plan), self.telemetry, self.books)
 
     async def _look_around(self, world: World) -> World:
         """The world with the room that the cluster has, where a rollout is about to begin; unknown is no obstacle."""
@@ -138,8 +145,7 @@ class Loop:
                 self.queue.add_after(key, pause)
             return replace(world, answers=known)
         self.asked[key] = world.now
-        asking = (self._answer(q.source, self.sources[q.source].ask(q)) for q in due.values())
-        answers = known | dict(zip(due, await asyncio.gather(*asking), strict=True))
+        answers = known | dict(zip(due, await asyncio.gather(*map(self._answer, due.values())), strict=True))
         self.silent[key] = {index: a for index, a in answers.items() if isinstance(a, Silence)}
         return replace(world, answers=answers)
 
@@ -149,11 +155,14 @@ class Loop:
         past = (world.now - last).total_seconds() if last else 1.0
         return 1.0 - past if 0 <= past < 1.0 else 0.0
 
-    async def _answer(self, source: str, asking: Awaitable[Answer]) -> Answer:
-        with self.telemetry.query(source):
-            answer = await asking
+    async def _answer(self, question: Question) -> Answer:
+        source = self.sources.get(question.source)
+        if not source:
+            return Silence(f"the operator has no metric source {question.source}")
+        with self.telemetry.query(question.source):
+            answer = await source.ask(question)
         if isinstance(answer, Silence):
-            self.telemetry.silences.labels(source).inc()
+            self.telemetry.silences.labels(question.source).inc()
         return answer
 
     async def record(self, live: Object, plan: Plan, writes: bool) -> bool:
