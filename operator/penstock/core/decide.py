@@ -14,7 +14,7 @@ Theory of operation. Status holds at most one *stable* revision, which is truste
     anything else             yes      -           Held while paused or frozen; else from step 0
     anything else             yes      other       the candidate leaves; the new one starts at step 0
 
-A candidate's turn: first its evidence (a failed metric rejects it in any step, at any time), then the step's own checks,
+A candidate's turn: first its evidence (a failed metric rejects it in any step, at any time), then the step's checks,
 then the gates of people and calendars. The first that does not pass decides: wait, until the deadline; then it is
 rejected with that check's reason. The deadline stands still while only people and calendars are waited for. When all
 pass, the next step is entered; after the last one the pointer moves: stable := candidate. The pods that passed are the
