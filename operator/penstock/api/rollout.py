@@ -232,6 +232,11 @@ class Freeze(Frozen):
                 "give either days, start and duration (every week) or from and to (whole days of the calendar)",
             ),
             cel("!has(self.from) || !has(self.to) || self.from <= self.to", "to must not be before from"),
+            cel(
+                "!has(self.duration) || duration(self.duration) <= duration('168h')",
+                "duration must be at most 168h: the window begins again every week; for longer ones give from and to",
+                fieldPath=".duration",
+            ),
         )
     )
 
@@ -253,11 +258,18 @@ class Freeze(Frozen):
         """What CEL cannot know: whether the zone and the days are real."""
         try:
             ZoneInfo(self.time_zone)
-        except (OSError, ValueError):
+        except (LookupError, OSError, ValueError):
             raise ValueError(f"there is no time zone {self.time_zone}; name one such as Europe/Berlin") from None
         for text in filter(None, (self.from_, self.to)):
-            date.fromisoformat(text)
+            _see_that_it_exists(text)
         return self
+
+
+def _see_that_it_exists(day: str) -> None:
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        raise ValueError(f"{day} is no day of the calendar; give one such as 2026-12-24") from None
 
 
 class CapacityPolicy(StrEnum):

@@ -152,6 +152,12 @@ class Spec(Frozen):
                 " || !has(self.rollout.blueGreen.previewHostnames) || size(self.rollout.blueGreen.previewHostnames) == 0",
                 "blueGreen.previewHostnames needs traffic.gateway; without one the Service <name>-preview is the preview",
             ),
+            cel(
+                "!has(self.traffic) || !has(self.traffic.hostnames) || !has(self.rollout) || !has(self.rollout.blueGreen)"
+                " || !has(self.rollout.blueGreen.previewHostnames)"
+                " || self.rollout.blueGreen.previewHostnames.all(h, !(h in self.traffic.hostnames))",
+                "blueGreen.previewHostnames must differ from traffic.hostnames: under those the stable revision answers",
+            ),
         )
     )
 
