@@ -143,6 +143,12 @@ class Spec(Frozen):
                 " without steps nothing would be judged",
             ),
             cel(
+                "!has(self.rollout) || !has(self.rollout.bake) || !has(self.analysis)"
+                " || self.analysis.metrics.exists(m, has(m.max))",
+                "rollout.bake needs a metric with max: after 100% the old revision gets no requests to compare with;"
+                " for example {name: errorRate, max: 1%}",
+            ),
+            cel(
                 "has(self.analysis) || !has(self.rollout) || !has(self.rollout.blueGreen)"
                 " || !has(self.rollout.blueGreen.previewAnalysis) || self.rollout.blueGreen.previewAnalysis != 'Require'",
                 "blueGreen.previewAnalysis: Require needs analysis.metrics",

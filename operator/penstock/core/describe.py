@@ -33,21 +33,26 @@ def _of_candidate(status: Status, candidate: Trying, waits: Verdict | None) -> N
     who = f"version {candidate.version} {then}"
     if waits is None:
         return Next(what=who)
-    if waits.reason in WORDS:
-        return Next(what=f"{who} {WORDS[waits.reason]}", at=_time(waits))
-    if candidate.deadline_at and status.stable:
-        return Next(what=f"{who} when {waits.reason} is over; else it is taken off", at=candidate.deadline_at)
-    return Next(what=f"{who} when {waits.reason} is over")
+    what = f"{who} {WORDS.get(waits.reason, f'when {waits.reason} is mended')}"
+    if candidate.deadline_at and status.stable and waits.reason not in TIMED:
+        return Next(what=f"{what}; else it is taken off", at=candidate.deadline_at)
+    return Next(what=what, at=_time(waits))
 
 
+TIMED = (Reason.HOLDING_STEP, Reason.BAKING, Reason.BREACH_TOLERATED)
 WORDS = {
-    Reason.HOLDING_STEP: "then, if every metric passes",
-    Reason.BAKING: "then, if no metric fails",
+    Reason.WAITING_FOR_PODS: "when its pods are ready",
+    Reason.INSUFFICIENT_CAPACITY: "when there is room for its pods and they are ready",
+    Reason.WAITING_FOR_ROUTE: "when the gateway has confirmed the route",
+    Reason.NOT_ENOUGH_EVIDENCE: "when there is enough evidence",
+    Reason.METRICS_UNAVAILABLE: "when the metrics answer again",
+    Reason.HOLDING_STEP: "if every metric passes",
+    Reason.BAKING: "if no metric fails",
     Reason.FROZEN: "when the freeze ends",
     Reason.PAUSED: "when the pause ends",
     Reason.WAITING_FOR_APPROVAL: "when it is approved",
     Reason.APPROVAL_TIMED_OUT: "when it is approved after all",
-    Reason.BREACH_TOLERATED: "then, although a metric fails",
+    Reason.BREACH_TOLERATED: "although a metric fails",
 }
 
 

@@ -12,7 +12,7 @@ from penstock.api.status import Leaving, Serving, Status, Trying
 from penstock.core import desired, evidence, strategy, traffic
 from penstock.core.conditions import Claim, conditions
 from penstock.core.decide import advance, is_rejected
-from penstock.core.describe import next_up
+from penstock.core.describe import TIMED, next_up
 from penstock.core.moves import Turn, spoken
 from penstock.core.template import make_snapshot, wanted_revision
 from penstock.model.reasons import Reason
@@ -127,7 +127,8 @@ def _progress(turn: Turn, status: Status) -> tuple[Reason, str]:
     where = f"version {candidate.version}, step {candidate.step + 1} of {len(candidate.steps)}, {step}"
     if turn.waits is None:
         return Reason.ROLLOUT_STARTED, f"{where}, begins"
-    until = f"; given up at {candidate.deadline_at[:19]}Z" if status.stable and candidate.deadline_at else ""
+    counts = status.stable and candidate.deadline_at and turn.waits.reason not in TIMED
+    until = f"; given up at {str(candidate.deadline_at)[:19]}Z" if counts else ""
     return turn.waits.reason, f"{where}: {turn.waits.message}{until}"
 
 
