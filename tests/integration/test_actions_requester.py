@@ -1,0 +1,145 @@
+"""What the chart adds where the API server can write the name under an action, and the roles that come with it.
+
+The release is installed by Helm, which asks the API server what it can.
+"""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import ControlPlane, helm
+from tests.integration.acting import (
+    ACCOUNT,
+    ACTIONS,
+    BY,
+    HOME,
+    VERBS,
+    Model,
+    await_policies,
+    cluster,
+    manifest,
+    new_model,
+    numbers,
+    refused,
+    taken,
+)
+
+
+@pytest.fixture(scope="module")
+def plane() -> Iterator[ControlPlane]:
+    """A cluster with the whole release, for one of its namespaces."""
+    with cluster("requester") as made:
+        where = ("--kubeconfig", str(made.kubeconfig), "--namespace", HOME, "--create-namespace")
+        helm("install", "penstock", "helm/penstock", *where, "--set", "watch.namespace=ml,crds.install=false")
+        await_policies(made, "pause=true")
+        yield made
+
+
+@pytest.fixture
+def model(plane: ControlPlane) -> Model:
+    """A model of this test's own."""
+    return new_model(plane, "ml")
+
+
+# where the API server writes the name
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_the_name_is_written_for_the_person(model: Model, action: str) -> None:
+    user = f"only-{ACTIONS[action][0]}"
+    taken(model.annotate(user, model.asks(user, action)[0]))
+    assert model.stored() == {action: ACTIONS[action][1].format(model.revision), "requested-by": user}
+
+
+def test_a_written_name_gives_nobody_a_right(model: Model) -> None:
+    refused(model.annotate("no-abort", f"abort={model.revision}"), "no-abort needs the verb abort")
+
+
+def test_a_typed_name_is_judged_and_not_put_right(model: Model) -> None:
+    refused(model.annotate("anna", f"abort={model.revision}", "requested-by=ben"), "requested-by must be .* anna")
+    done = model.annotate("ben", f"approve={model.revision}/1", "requested-groups=x")
+    refused(done, "requested-groups must be groups of ben")
+
+
+def test_who_resumes_is_written_even_where_apply_takes_everything_away(plane: ControlPlane) -> None:
+    git, model = "system:serviceaccount:ml:git", Model(plane, "ml", f"git{next(numbers)}")
+    taken(model.run(git, "apply", "-f", "-", text=manifest(model.name, pause="true")))
+    assert model.stored() == {"pause": "true", "requested-by": git}
+    taken(model.run("anna", "apply", "-f", "-", text=manifest(model.name)))
+    assert model.stored() == {"requested-by": "anna"}
+
+
+def test_only_groups_that_the_rollout_asks_for_are_written(model: Model) -> None:
+    now = "2026-11-21T00:00:00Z"
+    steps = [{"weight": 5}, {"weight": 25, "approval": {"groups": ["ml-leads", "risk"]}}]
+    times = {"startedAt": now, "stepStartedAt": now, "deadlineAt": now}
+    model.write_status({"candidate": {"revision": model.revision, "steps": steps, **times}})
+    taken(model.annotate("ben", f"approve={model.revision}/2", groups=("ml-leads", "staff")))
+    assert model.stored()["requested-groups"] == "ml-leads"
+    model.take_up()
+    taken(model.annotate("anna", f"approve={model.revision}/2", "requested-by=anna", groups=("staff",)))
+    assert "requested-groups" not in model.stored() and model.stored()["requested-by"] == "anna"
+
+
+def test_an_approval_that_was_taken_up_makes_way_for_the_next_person(model: Model) -> None:
+    taken(model.annotate("ben", f"approve={model.revision}/1"))
+    refused(model.annotate("anna", "pause=true"), "approve=.*, asked for by ben, would get the name of anna")
+    model.take_up()
+    taken(model.annotate("anna", "pause=true"))
+    assert model.stored() == {"pause": "true", "requested-by": "anna"}
+
+
+def test_an_abort_waits_for_nothing_that_would_go_forward(model: Model) -> None:
+    taken(model.annotate("anna", *model.asks("anna", "promote"), f"approve={model.revision}/1"))
+    taken(model.annotate("only-abort", f"abort={model.revision}"))
+    assert model.stored() == {"abort": model.revision, "requested-by": "only-abort"}
+
+
+@pytest.mark.parametrize("options", [(), ("--server-side",)], ids=["client-side", "server-side"])
+def test_a_name_that_was_written_is_no_difference_to_a_gitops_tool(
+    plane: ControlPlane, options: tuple[str, ...]
+) -> None:
+    git, model = "system:serviceaccount:ml:git", Model(plane, "ml", f"git{next(numbers)}")
+    text = manifest(model.name, pause="true")
+    taken(model.run(git, "apply", *options, "-f", "-", text=text))
+    assert model.run(git, "diff", *options, "-f", "-", text=text).stdout == ""
+    taken(model.run(git, "apply", *options, "-f", "-", text=manifest(model.name)))
+    assert model.stored() == {"requested-by": git}
+
+
+# the roles
+
+
+READ = "get list watch"
+WRITE = "create update patch delete"
+ROLES = {
+    "view": READ,
+    "edit": f"{READ} {WRITE} promote abort retry undo pause",
+    "admin": f"{READ} {WRITE} promote abort retry undo pause approve",
+    "penstock-ml-approver": f"{READ} patch approve",
+}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_roles_have_the_verbs_that_the_manual_promises(plane: ControlPlane, role: str) -> None:
+    plane.kubectl("-n", "ml", "create", "rolebinding", f"as-{role}", f"--clusterrole={role}", f"--user=a-{role}")
+    asked = {
+        verb: plane.kubectl("-n", "ml", "auth", "can-i", verb, "mdep/churn", f"--as=a-{role}", check=False).stdout
+        for verb in (*READ.split(), *WRITE.split(), *VERBS)
+    }
+    assert {verb for verb, answer in asked.items() if answer.strip() == "yes"} == set(ROLES[role].split())
+
+
+def test_the_operator_writes_status_whatever_stands_and_nothing_else(model: Model) -> None:
+    taken(model.annotate("anna", *model.asks("anna", "abort"), *model.asks("anna", "approve")))
+    patch = json.dumps({"metadata": {"annotations": {BY: "ben"}}, "status": {"observedGeneration": 1}})
+    words = ("patch", "mdep", model.name, "--type=merge", "-p", patch)
+    taken(model.run(ACCOUNT, *words, "--subresource=status"))
+    assert model.stored()["requested-by"] == "anna"
+    assert "forbidden" in model.run(ACCOUNT, *words).stderr
+
+
+def test_the_api_server_finds_no_fault_with_the_expressions(plane: ControlPlane) -> None:
+    found = plane.kubectl("get", "validatingadmissionpolicy", "penstock-ml-actions", "-o", "json").stdout
+    assert json.loads(found)["status"]["typeChecking"] == {}
