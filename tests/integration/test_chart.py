@@ -118,10 +118,20 @@ def test_the_operator_needs_no_other_right(plane: ControlPlane, tmp_path: Path, 
         uninstall(plane)
 
 
-@pytest.mark.parametrize("what", ["secrets", "configmaps", "pods/exec", "serviceaccounts/token", "roles", "nodes"])
+@pytest.mark.parametrize("what", ["secrets", "configmaps", "pods/exec", "serviceaccounts/token", "roles"])
 def test_the_operator_may_not(plane: ControlPlane, what: str) -> None:
     install(plane)
     assert not any(may(plane, verb, what, space) for verb in ("get", "list", "create") for space in (HOME, "ml"))
+
+
+def test_the_operator_sees_nodes_and_quotas_only_in_lists(plane: ControlPlane) -> None:
+    install(plane)
+    for what in ("nodes", "resourcequotas"):
+        assert may(plane, "list", what, "ml")
+        assert not any(may(plane, verb, what, "ml") for verb in ("get", "watch", "patch", "delete"))
+    install(plane, "watch.namespace=ml")
+    assert may(plane, "list", "resourcequotas", "ml") and not may(plane, "list", "resourcequotas", "other")
+    assert not may(plane, "list", "nodes", "ml")
 
 
 def test_in_one_namespace_the_operator_may_nothing_elsewhere(plane: ControlPlane) -> None:

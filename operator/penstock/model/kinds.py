@@ -32,6 +32,8 @@ KINDS: dict[str, Kind] = {
     "PodDisruptionBudget": Kind("policy", "v1", "poddisruptionbudgets"),
     "HTTPRoute": Kind("gateway.networking.k8s.io", "v1", "httproutes"),
     "Pod": Kind("", "v1", "pods"),
+    "Node": Kind("", "v1", "nodes", namespaced=False),
+    "ResourceQuota": Kind("", "v1", "resourcequotas"),
     "Event": Kind("events.k8s.io", "v1", "events"),
     "Lease": Kind("coordination.k8s.io", "v1", "leases"),
 }
