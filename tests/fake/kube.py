@@ -101,12 +101,14 @@ class FakeKube:
         """GET."""
         return await self._read("get", kind, name, lambda: self.store.get(kind, namespace, name))
 
-    async def pages(self, kind: str, namespace: str | None = None, selector: str = "") -> AsyncIterator[list[Object]]:
+    async def pages(
+        self, kind: str, namespace: str | None = None, selector: str = "", fields: str = ""
+    ) -> AsyncIterator[list[Object]]:
         """LIST in chunks of one snapshot; starts again where the server forgot the snapshot."""
         first, found = 0, []
         while True:
             if first == 0:
-                found = await self._read("list", kind, "", lambda: self.store.list(kind, namespace, selector))
+                found = await self._read("list", kind, "", lambda: self.store.list(kind, namespace, selector, fields))
             else:
                 await self._read("list", kind, "", lambda: None)
                 if self.lists_to_expire:

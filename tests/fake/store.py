@@ -15,6 +15,7 @@ from penstock.model.faults import Rejected, Stale
 from penstock.model.kinds import KINDS
 from penstock.shell.kube import merge_patch
 
+from .fields import check_fields, has_fields
 from .ownership import Path, copied, keyed, merged, paths, plain, value_at, without
 from .rules import check
 
@@ -56,11 +57,12 @@ class Store:
         entry = self.entries.get((kind, namespace or "", name))
         return copied(entry.live) if entry else None
 
-    def list(self, kind: str, namespace: str | None = None, selector: str = "") -> list[Object]:
+    def list(self, kind: str, namespace: str | None = None, selector: str = "", fields: str = "") -> list[Object]:
         """Copies of all objects of a kind, in the server's order."""
         self._known(kind, kind)
+        check_fields(kind, fields)
         found = [self.entries[ref].live for ref in sorted(self.entries) if ref[0] == kind]
-        return [copied(live) for live in found if _chosen(live, namespace, selector)]
+        return [copied(live) for live in found if _chosen(live, namespace, selector) and has_fields(live, fields)]
 
     def apply(self, manifest: Object, manager: str) -> Object:
         """Server-side apply."""

@@ -64,7 +64,9 @@ class Api(Protocol):
     async def get(self, kind: str, namespace: str | None, name: str) -> Object | None:
         """GET."""
 
-    def pages(self, kind: str, namespace: str | None = None, selector: str = "") -> AsyncIterator[list[Object]]:
+    def pages(
+        self, kind: str, namespace: str | None = None, selector: str = "", fields: str = ""
+    ) -> AsyncIterator[list[Object]]:
         """LIST."""
 
     async def close(self) -> None:
@@ -183,9 +185,12 @@ class Kube:
         reply = await self._send(call, None)
         return None if reply[0] == 404 else _object(call, reply)
 
-    async def pages(self, kind: str, namespace: str | None = None, selector: str = "") -> AsyncIterator[list[Object]]:
+    async def pages(
+        self, kind: str, namespace: str | None = None, selector: str = "", fields: str = ""
+    ) -> AsyncIterator[list[Object]]:
         """All objects in chunks. When the server forgets a listing half-way it starts again: objects may come twice."""
-        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        chosen = {"labelSelector": selector, "fieldSelector": fields}
+        query = {"limit": str(PAGE)} | {key: value for key, value in chosen.items() if value}
         token, relists = "", 0
         while True:
             call = Call("list", "GET", kind, namespace, query=query | ({"continue": token} if token else {}))
