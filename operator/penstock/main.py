@@ -59,7 +59,7 @@ async def run(config: settings.Settings, kubeconfig: str | None) -> int:
     lease = Lease(await Kube.connect(kubeconfig, pool=1), (who.namespace, "penstock"), who.holder)
     kube.fence = lease.fence
     queue = Queue(time.monotonic, random.Random())
-    watch = Watch(kube, Cache(), queue, config.namespace or None)
+    watch = Watch(kube, Cache(), queue, config.namespace or None, on_cut=telemetry.cut.inc)
     app = web.make_app(alive=watch.problems, ready=list, registry=telemetry.registry)
     await web.serve(app, config.port)
     async with aiohttp.ClientSession(trust_env=False) as session:

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, StringConstraints
 
 from penstock.api.fields import (
+    PERIOD,
     Frozen,
     Image,
     Name,
@@ -149,6 +150,18 @@ class LocalReference(Frozen):
     """Name of the object. Example: registry-login."""
 
 
+DrainTimeout = Annotated[
+    str,
+    StringConstraints(pattern=PERIOD, max_length=24),
+    worded(
+        PERIOD,
+        "must be a duration from 1s to 24h, in whole seconds, such as 90s or 10m",
+        "self.matches('[1-9]')",
+        "duration(self) <= duration('24h')",
+    ),
+]
+
+
 class Pod(Frozen):
     """The few fields of the pod that a user may set; all else is the runtime's and the platform's."""
 
@@ -162,3 +175,6 @@ class Pod(Frozen):
     """Secrets for pulling images. Default: none."""
     priority_class_name: ObjectName | None = None
     """PriorityClass of the pods. Default: none."""
+    drain_timeout: DrainTimeout | None = None
+    """Longest time that requests in flight may take to end when their pod leaves, long streams too; the pod goes when
+    its server has ended, at the latest then. Default: the runtime's shutdownSeconds. Example: 10m."""

@@ -4,6 +4,9 @@ The result is stored in a ControllerRevision and never rendered again, so that n
 ModelRuntime restarts a pod. Defaults for safety (restricted pod security) are set here and cannot be switched off.
 """
 
+from math import ceil
+
+from penstock.api.fields import seconds
 from penstock.api.runtime import RuntimeSpec
 from penstock.api.serving import EnvVar
 from penstock.api.spec import Spec
@@ -64,12 +67,19 @@ def _pod(world: World, image: str, revision: str) -> Manifest:
     made: Manifest = {
         "automountServiceAccountToken": False,
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "terminationGracePeriodSeconds": LINGER + runtime.container.shutdown_seconds,
+        "terminationGracePeriodSeconds": LINGER + _drain(world),
         "containers": [_container(world, image)],
         "volumes": [{"name": "tmp", "emptyDir": {}}, *_model_volume(world.spec), *config.volumes(world, revision)],
     }
-    wrote = pod.model_dump(by_alias=True, exclude_unset=True, exclude_none=True)
+    wrote = pod.model_dump(by_alias=True, exclude_unset=True, exclude_none=True, exclude={"drain_timeout"})
     return made | _prune(wrote)
+
+
+def _drain(world: World) -> int:
+    """Seconds that a server gets to end what is in flight."""
+    assert world.spec and world.runtime
+    wish = world.spec.pod.drain_timeout
+    return ceil(seconds(wish)) if wish else world.runtime[1].container.shutdown_seconds
 
 
 def _container(world: World, image: str) -> Manifest:

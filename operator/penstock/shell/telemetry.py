@@ -44,6 +44,9 @@ class Telemetry:
             ("outcome",),
             registry=r,
         )
+        self.cut = Counter(
+            "penstock_pods_cut_total", "Pods that were killed before they had ended their requests.", registry=r
+        )
         self.weight = Gauge(
             "penstock_weight_percent", "Share that the route gives.", ("namespace", "name", "role"), registry=r
         )

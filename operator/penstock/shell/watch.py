@@ -6,6 +6,7 @@ the first lists are complete; so every kind is listed once before the first turn
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ from penstock.shell.queue import Queue
 log = logging.getLogger("penstock.watch")
 AUDIT = 1800.0  # seconds between two searches for objects whose deletion no watch has told
 MISSING = 60.0  # seconds between two looks for a kind that the cluster does not have yet
+KILLED = 137  # exit code of a process that was ended by SIGKILL
 OPTIONAL = ("HTTPRoute",)
 ALL = ("ModelRuntime", *WATCHED, "ModelDeployment")
 
@@ -37,6 +39,7 @@ class Watch:
     waiting: set[Key] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)
     buried: set[str] = field(default_factory=set)
+    on_cut: Callable[[], None] = lambda: None
 
     def see(self, kind: str, event: str | None, live: Object) -> None:
         """One event of one object."""
@@ -51,9 +54,19 @@ class Watch:
         else:
             if kind == "ConfigMap":
                 self._config(live, gone)
+            if gone and kind == "Pod" and was_cut(live):
+                self._cut(live)
             key = self.cache.forget_child(live) if gone else self.cache.see_child(live)
             if key:
                 self._add(key)
+
+    def _cut(self, live: Object) -> None:
+        meta = live["metadata"]
+        ref = {"namespace": meta["namespace"], "name": meta["labels"][LABEL_NAME]}
+        log.warning(
+            "a pod had not ended its requests in time and was killed", extra={"k8s_ref": ref, "pod": meta["name"]}
+        )
+        self.on_cut()
 
     def _parent(self, live: Object, gone: bool) -> None:
         key = (live["metadata"]["namespace"], live["metadata"]["name"])
@@ -174,6 +187,15 @@ def _selector(kind: str) -> str:
     if kind == "ConfigMap":  # a kind has one selector: users' and our copies carry this label, our copies both
         return LABEL_CONFIG
     return LABEL_NAME if kind in WATCHED else ""
+
+
+def was_cut(pod: Object) -> bool:
+    """Whether a pod that was told to go still had to be killed: its server had not ended within the grace period."""
+    ended = [
+        (c.get("state") or {}).get("terminated") or {} for c in pod.get("status", {}).get("containerStatuses") or []
+    ]
+    going = pod["metadata"].get("deletionTimestamp") and pod["metadata"].get("deletionGracePeriodSeconds", 0) > 0
+    return bool(going) and any(e.get("exitCode") == KILLED and e.get("reason") != "OOMKilled" for e in ended)
 
 
 def make_registry(watch: Watch) -> kopf.OperatorRegistry:
