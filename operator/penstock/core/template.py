@@ -63,7 +63,7 @@ def _scrape(runtime: RuntimeSpec) -> dict[str, str]:
 
 def _pod(world: World, image: str, revision: str) -> Manifest:
     assert world.spec and world.runtime
-    pod, (_, runtime) = world.spec.pod, world.runtime
+    pod = world.spec.pod
     made: Manifest = {
         "automountServiceAccountToken": False,
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
