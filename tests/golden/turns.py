@@ -10,7 +10,7 @@ import yaml
 from penstock.api.fields import seconds
 from penstock.api.runtime import RuntimeSpec
 from penstock.api.spec import Spec
-from penstock.api.status import Serving, Status, Trying
+from penstock.api.status import Serving, Status, StepKind, Trying
 from penstock.core import config, strategy
 from penstock.core.plan import decide
 from penstock.core.resolve import resolve
@@ -20,6 +20,7 @@ from penstock.model.values import Config, Manifest, RouteSeen, Snapshot, Workloa
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
+APART = (StepKind.SHADOW, StepKind.COHORT, StepKind.PREVIEW)
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
@@ -78,13 +79,16 @@ def first(live: Manifest) -> World:
 
 
 def middle(live: Manifest) -> World:
-    """The version before serves on three pods; this one has been routed the share of its middle step for a second."""
+    """The version before serves on three pods; this one has had the traffic of a step for a second.
+
+    It is the step that only its strategy has (copies, a cohort, a preview), else the one in the middle.
+    """
     seen, before = world(live), world(with_version(live, "before"))
     assert seen.spec
     home, mine = wanted_revision(before), wanted_revision(seen)
     home_status = Status(stable=Serving(revision=home, version="before"))
     plan = strategy.pin(replace(seen, status=home_status), direct=False)
-    step = len(plan) // 2
+    step = next((i for i, each in enumerate(plan) if each.kind in APART), len(plan) // 2)
     candidate = Trying(
         revision=mine,
         version=seen.spec.model.version,
@@ -98,7 +102,13 @@ def middle(live: Manifest) -> World:
         deadline_at=spell(NOW + timedelta(seconds=seconds(seen.spec.rollout.deadline))),
     )
     share = plan[step].weight
-    route = RouteSeen({home: 100 - share, mine: share} if seen.spec.traffic else {mine: 100}, programmed=True)
+    weights = {home: 100 - share, mine: share}
+    route = RouteSeen(
+        weights if seen.spec.traffic else {mine if share else home: 100},
+        programmed=True,
+        cohort=mine if plan[step].match else "",
+        mirror=(mine, plan[step].mirror) if plan[step].mirror else None,
+    )
     return replace(
         seen,
         now=NOW + timedelta(seconds=1),
