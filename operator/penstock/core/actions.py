@@ -165,9 +165,13 @@ def _approve(world: World, order: Order) -> Turn:
     if not candidate or candidate.revision != order.revision:
         return _ignored(world, order, f"it is not being tried{_candidate(world.status)}")
     number = candidate.step if order.step is None else order.step
-    if not 0 <= number < len(candidate.steps) or not candidate.steps[number].approval:
+    asked = candidate.steps[number].approval if 0 <= number < len(candidate.steps) else None
+    if not asked:
         return _ignored(world, order, f"step {number + 1} of {len(candidate.steps)} asks nobody")
     groups = [g for g in world.annotations.get("requested-groups", "").split(",") if g and len(g) <= 256][:16]
+    if asked.groups and not set(asked.groups) & set(groups):
+        how = "name yours in the annotation penstock.dev/requested-groups"
+        return _ignored(world, order, f"{order.by} is in none of the groups {', '.join(asked.groups)}; {how}")
     agreed = Approved(step=number + 1, by=order.by, groups=groups, at=spell(world.now))
     others = [a for a in candidate.approvals if (a.step, a.by) != (agreed.step, agreed.by)]
     change = candidate.model_copy(update={"approvals": [*others, agreed][-64:]})
