@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from examples.demo.records import between
-from examples.demo.tale import Chapter, Tale, rollback
+from examples.demo.rollback import rollback
+from examples.demo.tale import Chapter, Tale
 
 WIDTH, HEIGHT = 860, 400
 LEFT, RIGHT = 70, 20

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from examples.demo.records import Sum, add_up, by_version, percent, quantile
+from examples.demo.rollback import Rollback, rollback
 from examples.demo.story import Ending
-from examples.demo.tale import Chapter, Rollback, Tale, holds, rollback
+from examples.demo.tale import Chapter, Tale, holds
 from examples.demo.verdict import Finding
 
 
@@ -80,11 +81,11 @@ def taken_off(tale: Tale, chapter: Chapter) -> list[str]:
 def _moments(seen: Rollback) -> list[str]:
     spans = [
         ("from the first failed request to weight 0", seen.first_bad, seen.off),
-        ("from the answer that made the evidence suffice to weight 0", seen.proven, seen.off),
         ("from weight 0 to the sending of the last failed request (negative: before)", seen.off, seen.last_bad),
         ("from the first failed request to settled", seen.first_bad, seen.settled),
     ]
-    return [f"  {end - start:6.1f} s  {text}" for text, start, end in spans if start is not None and end is not None]
+    lines = [f"  {end - start:6.1f} s  {text}" for text, start, end in spans if start is not None and end is not None]
+    return [*lines, f"  {seen.sufficed:6.1f} s  for which the answers sufficed to reject it before weight 0"]
 
 
 def _ms(seconds: float) -> str:

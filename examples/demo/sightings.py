@@ -1,8 +1,11 @@
 """What the API showed, reduced to the few facts that the story is about. Pure: JSON in, frozen values out."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+COUNTS = re.compile(r"candidate \S+ \((\d+) of (\d+)\)")
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,12 @@ class Rejection:
     version: str
     reason: str
     message: str
+
+    @property
+    def counts(self) -> tuple[int, int] | None:
+        """Failed and all requests of the version that the verdict rests on."""
+        found = COUNTS.search(self.message)
+        return (int(found[1]), int(found[2])) if found else None
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,7 @@ from typing import TypeVar
 from examples.demo.records import Answer, between
 from examples.demo.sightings import Decision, Glance
 from examples.demo.story import Part
-from penstock.api.fields import fraction
-from penstock.api.analysis import Analysis, MetricName
-from penstock.core.evidence import TOLERANCE, rejection_odds
-from penstock.stats.sequential import odds, one_arm_sums, two_arm_sums
+from penstock.api.analysis import Analysis
 
 Weights = dict[str, int]
 Value = TypeVar("Value")
@@ -82,54 +79,6 @@ class Tale:
     def first(self, chapter: Chapter, true: Callable[[Glance], bool]) -> float | None:
         """When the object first looked like that in a chapter."""
         return next((at for at, seen in self.glances if chapter.covers(at) and true(seen)), None)
-
-
-@dataclass(frozen=True)
-class Rollback:
-    """How fast a bad version was taken off; times are of our clock."""
-
-    first_bad: float | None
-    proven: float | None
-    off: float | None
-    last_bad: float | None
-    settled: float | None
-
-
-def rollback(tale: Tale, chapter: Chapter) -> Rollback:
-    """The moments of a chapter that tell how well clients were guarded."""
-    bad = [each.sent for each in tale.asked(chapter) if each.failed]
-    share = tale.share(chapter)
-    off = share[-1][0] if share and share[-1][1] == 0 else None
-    return Rollback(min(bad, default=None), proven(tale, chapter), off, max(bad, default=None), chapter.settled)
-
-
-def proven(tale: Tale, chapter: Chapter) -> float | None:
-    """When the answers that clients had got first sufficed to reject the version, by the operator's own arithmetic.
-
-    All that fails is the version's: nothing else fails in the story. Counts are taken as one look.
-    """
-    if not chapter.analysis:
-        return None
-    mine, home, bad = 0, 0, 0
-    for each in sorted(tale.asked(chapter), key=lambda one: one.sent + one.seconds):
-        bad += each.failed
-        mine += each.failed or each.version == chapter.part.version
-        home += not each.failed and each.version != chapter.part.version
-        if each.failed and _suffices(chapter.analysis, (bad, mine), (0, home)):
-            return each.sent + each.seconds
-    return None
-
-
-def _suffices(analysis: Analysis, mine: tuple[int, int], home: tuple[int, int]) -> bool:
-    limit = rejection_odds(analysis)
-    for metric in analysis.metrics:
-        if metric.name is not MetricName.ERROR_RATE:
-            continue
-        tolerance = float(metric.tolerance or TOLERANCE)
-        sums = one_arm_sums(*mine, fraction(metric.max)) if metric.max else two_arm_sums([], mine, home, tolerance)
-        if odds(sums) >= limit:
-            return True
-    return False
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ A run passes only when all hold. What was not seen did not happen.
 from dataclasses import dataclass
 
 from examples.demo.records import add_up, by_version, percent
+from examples.demo.rollback import Rollback, own, rollback
 from examples.demo.story import Ending
-from examples.demo.tale import Chapter, Rollback, Tale, rollback
+from examples.demo.tale import Chapter, Tale
 from penstock.api.fields import seconds
 
 ALLOWANCE = 1.0
@@ -86,20 +87,28 @@ def _guarded(tale: Tale, chapter: Chapter) -> list[Finding]:
     order = f"{abs(late):.1f} s {'after' if late > 0 else 'before'} its weight was 0 (allowed: {ALLOWANCE:.0f} s after)"
     return [
         Finding(late <= ALLOWANCE, f"the last failed request was sent {order}"),
-        _prompt(chapter, seen),
+        *_prompt(chapter, seen),
+        _founded(tale, chapter, seen.off),
         Finding(highest < 100, f"{chapter.part.version} never had more than {highest} % of the traffic"),
     ]
 
 
-def _prompt(chapter: Chapter, seen: Rollback) -> Finding:
-    """Weight 0 within one analysis interval and 5 s of the moment at which the evidence sufficed."""
-    if seen.off is None or seen.proven is None or chapter.analysis is None:
-        return Finding(False, "the clients' answers alone never sufficed, so nothing was shown")
-    allowed = seconds(chapter.analysis.interval) + MARGIN
-    took = seen.off - seen.proven
-    return Finding(
-        took <= allowed, f"weight 0 came {took:.1f} s after the evidence sufficed (allowed: {allowed:.0f} s)"
-    )
+def _prompt(chapter: Chapter, seen: Rollback) -> list[Finding]:
+    """Weight 0 within one analysis interval and 5 s: of what proves it, and of every answer before it was weighed."""
+    allowed = (seconds(chapter.analysis.interval) if chapter.analysis else 0.0) + MARGIN
+    stood = f"the evidence sufficed for {seen.sufficed:.1f} s before weight 0 (allowed: {allowed:.0f} s)"
+    waited = f"at weight 0 the oldest answer not yet weighed was {seen.unweighed:.1f} s old (allowed: {allowed:.0f} s)"
+    return [Finding(seen.sufficed <= allowed, stood), Finding(seen.unweighed <= allowed, waited)]
+
+
+def _founded(tale: Tale, chapter: Chapter, off: float) -> Finding:
+    """The verdict rests on requests that clients did send: the operator counts none twice and no one else's."""
+    why = tale.last(chapter).rejection(chapter.part.version)
+    bad, total = (why.counts if why else None) or (0, 0)
+    answers = own(tale, chapter, off)
+    failed = sum(each.failed for each in answers)
+    text = f"rejected on {bad} failures in {total} requests, clients had seen {failed} in {len(answers)}"
+    return Finding(0 < bad <= failed and total <= len(answers), text)
 
 
 def _untouched(tale: Tale, chapter: Chapter) -> list[Finding]:

@@ -14,9 +14,9 @@ from threading import Event, Thread
 
 import pytest
 
+from examples.demo.rollback import rollback
 from examples.demo.run import Run, Wish, run
 from examples.demo.story import STORY
-from examples.demo.tale import rollback
 from examples.demo.verdict import ALLOWANCE, passed
 from tests.e2e.conftest import Stage
 

@@ -10,7 +10,7 @@ from examples.demo.screen import Screen, frame
 from examples.demo.sightings import Evidence, Glance
 from examples.demo.story import STORY
 from examples.demo.verdict import judge
-from tests.unit.demo_tales import V1, good_tale
+from tests.unit.demo_tales import PROOF, V1, good_tale
 
 
 def test_columns_are_aligned() -> None:
@@ -29,7 +29,11 @@ def test_phases_count_their_own_requests() -> None:
 
 
 def test_accuracy_is_right_answers_of_answers() -> None:
-    assert versions(good_tale())[1:] == [["v1", "120", "108", "90.0 %"], ["v2", "218", "218", "100.0 %"]]
+    assert versions(good_tale())[1:] == [
+        ["v1", "120", "108", "90.0 %"],
+        ["v2", "217", "217", "100.0 %"],
+        ["v3", "1", "1", "100.0 %"],
+    ]
 
 
 def test_the_walk_shows_what_clients_saw() -> None:
@@ -42,9 +46,10 @@ def test_the_walk_shows_what_clients_saw() -> None:
 def test_the_report_names_reason_and_times() -> None:
     tale = good_tale()
     text = "\n".join(report(tale, judge(tale, len(STORY))))
-    assert "v3 was taken off: ErrorRateAboveStable\n  4 of 20 failed" in text
+    assert f"v3 was taken off: ErrorRateAboveLimit\n  {PROOF}" in text
     assert "10.0 s  from the first failed request to weight 0" in text
     assert "  -5.0 s  from weight 0 to the sending of the last failed request" in text
+    assert "5.0 s  for which the answers sufficed to reject it before weight 0" in text
     assert "40.0 s  from the first failed request to settled" in text
     assert "60.0 s  from apply to settled" in text
     assert "NO " not in text
