@@ -4,7 +4,10 @@ The release is installed by Helm, which asks the API server what it can.
 """
 
 import json
+import re
+import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +27,9 @@ from tests.integration.acting import (
     refused,
     taken,
 )
+
+MANUAL = Path(__file__).parents[2] / "docs/actions.md"
+EDIT_SPEC = '{"spec":{"model":{"version":"8"}}}'
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +135,43 @@ def test_roles_have_the_verbs_that_the_manual_promises(plane: ControlPlane, role
         for verb in (*READ.split(), *WRITE.split(), *VERBS)
     }
     assert {verb for verb, answer in asked.items() if answer.strip() == "yes"} == set(ROLES[role].split())
+
+
+@pytest.fixture(scope="module")
+def manual() -> dict[str, list[str]]:
+    """The blocks of docs/actions.md, by language."""
+    found: dict[str, list[str]] = {}
+    for language, block in re.findall(r"^```(\w+)\n(.*?)^```", MANUAL.read_text(), re.MULTILINE | re.DOTALL):
+        found.setdefault(language, []).append(block)
+    return found
+
+
+def test_every_command_of_the_manual_is_taken(plane: ControlPlane, manual: dict[str, list[str]]) -> None:
+    """By the person that it names, in the order of the page, each after the operator has taken up the one before."""
+    model = Model(plane, "ml", "churn")
+    taken(model.run("anna", "create", "-f", "-", text=manifest("churn")))
+    lines = [line.split("#")[0] for block in manual["sh"] for line in block.splitlines()]
+    acting = [shlex.split(line) for line in lines if line.startswith(("kubectl annotate", "kubectl auth"))]
+    assert len(acting) == 12
+    for _, *words in acting:
+        name = next((word.partition("=")[2] for word in words if "requested-by=" in word), "anna")
+        taken(model.run(name, *words))
+        model.take_up()
+
+
+def test_a_role_of_the_manual_may_what_the_manual_says(plane: ControlPlane, manual: dict[str, list[str]]) -> None:
+    binding, role, model = manual["yaml"]
+    plane.kubectl("apply", "-f", "-", input=role)
+    plane.kubectl("-n", "ml", "create", "rolebinding", "on-call", "--clusterrole=model-on-call", "--user=otto")
+    tried = new_model(plane, "ml")
+    taken(tried.annotate("otto", f"abort={tried.revision}", "pause=true"))
+    refused(tried.annotate("otto", f"promote={tried.revision}/2"), "otto needs the verb promote")
+    refused(tried.run("otto", "patch", "mdep", tried.name, "--type=merge", "-p", EDIT_SPEC), "may act .* and not edit")
+    plane.kubectl("apply", "-f", "-", input=binding.replace("penstock-approver", "penstock-ml-approver"))
+    taken(tried.annotate("otto", f"approve={tried.revision}/2", groups=("ml-leads",)))
+    taken(
+        tried.run("system:serviceaccount:ml:git", "apply", "-f", "-", text=model.replace("name: churn", "name: in-git"))
+    )
 
 
 def test_the_operator_writes_status_whatever_stands_and_nothing_else(model: Model) -> None:
