@@ -8,13 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from penstock.api.status import Acted, Approved, Status, StepKind, Trying
+from penstock.api.status import Acted, Approved, Refused, Status, StepKind, Trying
 from penstock.core import moves, strategy
 from penstock.core.moves import Aim, Refusal, Turn
 from penstock.core.template import wanted_revision
 from penstock.model.reasons import Reason
 from penstock.model.schedule import spell
 from penstock.model.values import Notice, World
+
+LONGEST = 256  # the CRD's bound of what is remembered of an annotation
 
 
 class Action(StrEnum):
@@ -44,7 +46,7 @@ def obey(world: World) -> Turn:
     """The status after all that people newly ask for; nothing here waits."""
     status, notices = _forget(world)
     for action in Action:
-        value = world.annotations.get(action.value, "")
+        value = world.annotations.get(action.value, "")[:LONGEST]
         if value and not any(a.action == action.value for a in status.acted):
             order = _read(world, action, value)
             told = ACTS[action](replace(world, status=status), order)
@@ -55,15 +57,22 @@ def obey(world: World) -> Turn:
 
 def _forget(world: World) -> tuple[Status, tuple[Notice, ...]]:
     """Annotations that are gone or say something else are no longer taken up."""
-    kept = [a for a in world.status.acted if world.annotations.get(a.action) == a.value]
-    gone = {a.action for a in world.status.acted} - {a.action for a in kept}
-    notices = (Notice(False, Reason.RESUMED, "the pause is over"),) if Action.PAUSE.value in gone else ()
+    kept = [a for a in world.status.acted if _stands(world, a)]
+    gone = [a for a in world.status.acted if a not in kept]
+    over = any((a.action, a.value) == (Action.PAUSE.value, "true") for a in gone)
+    notices = (Notice(False, Reason.RESUMED, "the pause is over"),) if over else ()
     return world.status.model_copy(update={"acted": kept}) if gone else world.status, notices
+
+
+def _stands(world: World, taken: Acted) -> bool:
+    """Whether the annotation is as it was; of an approval also the name, since the next person writes the same words."""
+    another = taken.action == Action.APPROVE.value and "requested-by" in world.annotations and taken.by != _who(world)
+    return world.annotations.get(taken.action, "")[:LONGEST] == taken.value and not another
 
 
 def _remember(world: World, status: Status, taken: tuple[Order, str]) -> Status:
     order, value = taken
-    entry = Acted(action=order.action.value, value=value[:256], by=order.by, at=spell(world.now))
+    entry = Acted(action=order.action.value, value=value, by=order.by, at=spell(world.now))
     return status.model_copy(update={"acted": [*status.acted, entry]})
 
 
@@ -98,11 +107,17 @@ def _abort(world: World, order: Order) -> Turn:
         return moves.reject(world, why)
     if order.revision == status.stable.revision:
         return _ignored(world, order, f"it is stable; to leave it: penstock.dev/undo={_kept(world)}")
+    if refused := _refusal(status, order.revision):
+        return _ignored(world, order, f"it is rejected already ({refused.reason})")
     if world.spec and order.revision == wanted_revision(world):  # asked for, not begun: so that it never does
         what = (order.revision, world.spec.model.version)
         notice = Notice(True, Reason.ABORTED, f"version {what[1]} is not tried: {why.message}", what[0], order.by)
         return Turn(moves.refuse(world, status, what, why), (notice,))
     return _ignored(world, order, f"it is not being tried{_candidate(status)}")
+
+
+def _refusal(status: Status, revision: str) -> Refused | None:
+    return next((r for r in status.rejected if r.revision == revision), None)
 
 
 def _candidate(status: Status) -> str:
@@ -120,21 +135,23 @@ def _undo(world: World, order: Order) -> Turn:
     """Go back to a kept revision: it walks the steps, unless it was good until lately."""
     status, kept = world.status, world.snapshots.get(order.revision)
     assert world.spec
-    refused = next((r for r in status.rejected if r.revision == order.revision), None)
-    if refused:
+    if refused := _refusal(status, order.revision):
         return _ignored(world, order, f"it was rejected ({refused.reason}); penstock.dev/retry={order.revision} first")
     if not status.stable or not kept:
         return _ignored(world, order, f"unknown; kept are {_kept(world)}")
     wanted, notices = wanted_revision(world), tuple[Notice, ...]()
     if status.candidate and status.candidate.revision == order.revision:
         return _ignored(world, order, "it is being tried already")
+    decided = wanted == status.stable.revision or _refusal(status, wanted)
+    if not status.candidate and order.revision == status.stable.revision and decided:
+        return _ignored(world, order, f"it is stable already; kept are {_kept(world)}")
     if status.candidate and status.candidate.revision != wanted:
         left = moves.supersede(world, order.revision, order.by)
         status, notices = left.status, left.notices
     elif status.candidate:
         left = moves.reject(world, Refusal(Reason.UNDONE, f"undone by {order.by}", order.by))
         status, notices = left.status, left.notices
-    elif wanted != order.revision:
+    elif wanted != order.revision and not _refusal(status, wanted):  # why it was refused is not written over
         what = (wanted, world.spec.model.version)
         status = moves.refuse(world, status, what, Refusal(Reason.UNDONE, f"undone by {order.by}", order.by))
         text = f"{order.by} goes back to {order.revision} (version {kept.version})"
@@ -146,7 +163,7 @@ def _undo(world: World, order: Order) -> Turn:
 
 
 def _retry(world: World, order: Order) -> Turn:
-    if not any(r.revision == order.revision for r in world.status.rejected):
+    if not _refusal(world.status, order.revision):
         return _ignored(world, order, "it is not among the rejected")
     rest = [r for r in world.status.rejected if r.revision != order.revision]
     text = f"{order.by} lets {order.revision} be tried again"
