@@ -31,6 +31,8 @@ from .test_room import (
 )
 
 Object = dict[str, Any]
+HARD = ("NoSchedule", "NoExecute")
+PATIENT = {"tolerations": [{"operator": "Exists"}]}  # no taint drives it away
 
 # the real scheduler
 
@@ -52,14 +54,14 @@ def cases(world: World, count: int) -> Iterator[Case]:
         nodes = [_some_node(chance, f"{label['case']}-{i}", label) for i in range(chance.randint(1, 3))]
         names = [manifest["metadata"]["name"] for manifest, _ in nodes]
         sitting = [
-            {"containers": [container(_some_amounts(chance, 1))], "nodeName": chance.choice(names)}
+            {"containers": [container(_some_amounts(chance, 1))], "nodeName": chance.choice(names), **PATIENT}
             for _ in range(chance.randint(0, 2))
         ]
         yield Case(nodes, sitting, _some_spec(chance, label))
 
 
 def _some_node(chance: random.Random, name: str, label: Object) -> tuple[Object, dict[str, str]]:
-    taints = [{"key": "dedicated", "value": chance.choice(["ml", "web"]), "effect": "NoSchedule"}]
+    taints = [{"key": "dedicated", "value": chance.choice(["ml", "web"]), "effect": chance.choice(HARD)}]
     soft = [{"key": "busy", "effect": "PreferNoSchedule"}]
     spec: Object = {
         "labels": label | {"gpu": chance.choice(["a100", "h100", "none"]), "size": str(chance.randint(1, 9))}
@@ -118,7 +120,7 @@ def _some_terms(chance: random.Random) -> Object:
         {"key": "missing", "operator": "NotIn", "values": ["x"]},
         {"key": "missing", "operator": "Lt", "values": ["5"]},
     ]
-    terms = [{"matchExpressions": chance.sample(choices, chance.randint(1, 2))} for _ in range(chance.randint(1, 2))]
+    terms = [{"matchExpressions": chance.sample(choices, chance.randint(1, 2))} for _ in range(2)]
     return {"nodeSelectorTerms": terms}
 
 

@@ -9,6 +9,7 @@ from penstock.model.faults import Rejected, Stale
 from penstock.model.names import LABEL_REVISION
 from penstock.model.quantity import amount
 from penstock.model.room import Scope
+from penstock.shell import kube
 from penstock.shell.room import ON_NODES, Rooms
 from tests.fake.kube import FakeKube
 
@@ -148,6 +149,17 @@ class TestRoom:
             for selector in ("spec.priority=1", "metadata.uid=1"):
                 with pytest.raises(Rejected, match=r"ApiInvalid.*field label not supported"):
                     _ = [page async for page in world.kube.pages("Pod", fields=selector)]
+
+        tell(story)
+
+    def test_pods_come_in_small_pages(self, tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(kube, "PAGE_OF_PODS", 2)
+
+        async def story(world: World) -> None:
+            for name in ("a", "b", "c"):
+                await put_pod(world, make_pod(world, name, schedulerName="nobody"))
+            pages = world.kube.pages("Pod", world.namespace, fields="spec.nodeName=")
+            assert [[item["metadata"]["name"] for item in page] async for page in pages] == [["a", "b"], ["c"]]
 
         tell(story)
 

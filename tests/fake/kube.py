@@ -114,8 +114,8 @@ class FakeKube:
                 if self.lists_to_expire:
                     self.lists_to_expire, first = self.lists_to_expire - 1, 0
                     continue
-            yield found[first : first + kube.PAGE]
-            first += kube.PAGE
+            yield found[first : first + kube.page_size(kind)]
+            first += kube.page_size(kind)
             if first >= len(found):
                 return
 

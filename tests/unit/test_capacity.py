@@ -165,9 +165,8 @@ def test_a_pod_asks_for_what_the_scheduler_reserves(spec: Object, cpu: int, memo
 
 
 def test_quotas_know_a_request_under_each_of_its_names() -> None:
-    taken = uses(
-        {"containers": [container({"cpu": "1", GPU: "2"}, {"cpu": "2", "memory": "4"})], "overhead": {"cpu": "1"}}
-    )
+    overhead = {"cpu": "1", "ephemeral-storage": "9"}
+    taken = uses({"containers": [container({"cpu": "1", GPU: "2"}, {"cpu": "2", "memory": "4"})], "overhead": overhead})
     assert taken == {
         "pods": 1000,
         "count/pods": 1000,
@@ -177,8 +176,10 @@ def test_quotas_know_a_request_under_each_of_its_names() -> None:
         "memory": 4000,
         "requests.memory": 4000,
         "limits.memory": 4000,
+        "ephemeral-storage": 9000,
+        "requests.ephemeral-storage": 9000,
         "requests.nvidia.com/gpu": 2000,
-    }
+    }, "overhead raises only limits that there are"
 
 
 # which nodes take it at all
@@ -337,6 +338,12 @@ def test_what_fits_is_not_spoken_of() -> None:
             "1 of 2 pods fits: 2 of 2 nodes have as many pods as they may",
         ),
         (
+            Room((node("a", {"cpu": "-1"}),)),
+            pod("1", gpu=1),
+            1,
+            "0 of 1 pods fit: 1 of 1 nodes lacks nvidia.com/gpu",
+        ),
+        (
             Room((node("a", cordoned=True), node("b", taints=(TAINT,)), node("c", taints=(TAINT,)))),
             pod("1"),
             1,
@@ -427,6 +434,7 @@ def test_best_effort_is_about_cpu_and_memory_only() -> None:
 def test_a_quota_of_what_the_pods_do_not_use_is_no_obstacle() -> None:
     full = quota({"services": "1", "requests.cpu": "1", f"requests.{GPU}": "0"}, {"services": "1", "requests.cpu": "1"})
     assert shortage(Room(None, (full,)), pod(), 9) is None
+    assert shortage(Room(None, (full,)), pod("0"), 9) is None
 
 
 # making room
@@ -441,6 +449,11 @@ def test_pods_that_go_give_back_what_they_held() -> None:
         "1 of 2 pods fits: quota ml/compute: requests.cpu 1 of 2"
     )
     assert said(without(room, pod("2"), {"a": 1}), spec).startswith("0 of 1 pods fit"), "it held no gpu"
+
+
+def test_a_quota_never_gets_back_more_than_it_gave() -> None:
+    room = without(Room(None, (quota({"pods": "3"}, {"pods": "1"}),)), pod(), {"a": 2})
+    assert room.quotas[0].limits == {"pods": (3000, 0)}, "its count may be older than that of the pods"
 
 
 def test_pods_without_a_node_hold_only_quota() -> None:
