@@ -166,7 +166,8 @@ def _walk(world: World) -> Turn:
     world = _with(world, _exposed(_with(world, evidence.look(world, before))))
     step = strategy.present_step(world, before)
     told: tuple[Notice, ...] = ()
-    if failed := _failed_metric(world):
+    failed = _failed_metric(world) if world.status.stable else None  # nothing to go back to: nothing to judge
+    if failed:
         if not _tolerates(world, step):
             return moves.reject(world, failed)
         told = _told_once(before, failed)

@@ -200,10 +200,10 @@ def _leaving_size(world: World, status: Status, gone: Leaving) -> int:
 
 
 def _kept(world: World, status: Status) -> frozenset[tuple[str, str]]:
-    """What stays though it is not rendered: revisions in use whose snapshot was lost, and the latest records."""
+    """What stays though it is not rendered: what the route names, what is in use and lost its record, late records."""
     in_use = {side.revision for side in (status.stable, status.candidate) if side}
-    lost = in_use - set(world.snapshots)
-    bare = {(kind, name) for kind, name in world.owned if desired.revision_of(world.name, kind, name) in lost}
+    spared = in_use - set(world.snapshots) | set(world.route.weights if world.route else ())
+    bare = {(kind, name) for kind, name in world.owned if desired.revision_of(world.name, kind, name) in spared}
     bare -= {(kind, name) for kind, name in bare if kind == "HorizontalPodAutoscaler"}
     never = in_use | {r.revision for r in status.rejected}  # no way back to those
     old = sorted((s.number, name) for name, s in world.snapshots.items() if name not in never)
