@@ -73,6 +73,13 @@ def paths(value: Any, at: Path = ()) -> set[Path]:
     return {at}
 
 
+def nulls(value: Any, at: Path = ()) -> set[Path]:
+    """The paths of all fields that an intent wants to be gone, whoever owns them."""
+    if isinstance(value, dict):
+        return set().union(*(nulls(item, (*at, key)) for key, item in value.items()))
+    return {at} if value is None else set()
+
+
 def value_at(value: Any, path: Path) -> Any:
     """What is at the path, or None."""
     for key in path:

@@ -49,9 +49,20 @@ def _content(manifest: Object) -> str:
             return "spec.replicas: Invalid value: must be greater than or equal to 0"
     if manifest["kind"] == "Service" and spec.get("clusterIP") != "None" and not spec.get("ports"):
         return "spec.ports: Required value"
+    if manifest["kind"] == "Service":
+        return _ports([port.get("name") for port in spec.get("ports") or []])
+    if manifest["kind"] == "PodDisruptionBudget" and {"minAvailable", "maxUnavailable"} <= spec.keys():
+        return "spec: Invalid value: minAvailable and maxUnavailable cannot be both set"
     if manifest["kind"] == "HorizontalPodAutoscaler" and spec.get("minReplicas", 1) < 1:
         return "spec.minReplicas: Invalid value: 0: must be greater than or equal to 1"
     return ""
+
+
+def _ports(names: list[str | None]) -> str:
+    if len(names) > 1 and None in names:
+        return f"spec.ports[{names.index(None)}].name: Required value"
+    twice = next((name for name in names if names.count(name) > 1), None)
+    return f'spec.ports[{names.index(twice) + 1}].name: Duplicate value: "{twice}"' if twice else ""
 
 
 def _event(manifest: Object) -> str:

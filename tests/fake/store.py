@@ -16,7 +16,7 @@ from penstock.model.kinds import KINDS
 from penstock.shell.kube import merge_patch
 
 from .fields import check_fields, has_fields
-from .ownership import Path, copied, keyed, merged, paths, plain, value_at, without
+from .ownership import Path, copied, keyed, merged, nulls, paths, plain, value_at, without
 from .rules import check
 
 Object = dict[str, Any]
@@ -52,6 +52,10 @@ class Store:
         """Call `watcher(ADDED | MODIFIED | DELETED, object)` on each change from now on."""
         self._watchers.append(watcher)
 
+    def unsubscribe(self, watcher: Watcher) -> None:
+        """Call it no more."""
+        self._watchers.remove(watcher)
+
     def get(self, kind: str, namespace: str | None, name: str) -> Object | None:
         """A copy of the live object."""
         entry = self.entries.get((kind, namespace or "", name))
@@ -76,7 +80,7 @@ class Store:
         owned = paths(intent)
         others = set().union(*(fields for name, fields in entry.managers.items() if name != manager))
         wanted = keyed(entry.live)
-        for path in entry.managers.get(manager, set()) - owned - others:
+        for path in (entry.managers.get(manager, set()) - owned - others) | nulls(manifest):
             wanted = without(wanted, path)
         managers = _disowned(entry, merged(wanted, intent)) | {manager: owned}
         return self._update(ref, plain(merged(wanted, intent)), managers)

@@ -12,7 +12,7 @@ from penstock.api.fields import Name
 from penstock.api.rollout import Match
 from penstock.api.runtime import Container, RuntimeSpec
 from penstock.api.serving import EnvVar, Server
-from penstock.api.spec import Spec, Traffic
+from penstock.api.spec import DeletionPolicy, Spec, Traffic
 from penstock.api.status import PlannedMatch
 from penstock.core.desired import make_revision, read_snapshot
 from penstock.core.plan import decide
@@ -221,10 +221,11 @@ def test_objects_are_owned_named_and_selected_rightly(seen: World) -> None:
     made = decide(seen).children
     where = [(child["kind"], child["metadata"]["name"]) for child in made]
     assert len(where) == len(set(where)) and {kind for kind, _ in where} <= set(KINDS)
+    stays = seen.spec is not None and seen.spec.deletion_policy is DeletionPolicy.ORPHAN
     for child in made:
         meta = child["metadata"]
         assert len(meta["name"]) <= 63 and meta["namespace"] == seen.namespace
-        assert [ref["uid"] for ref in meta["ownerReferences"]] == [seen.uid]
+        assert [ref["uid"] for ref in meta.get("ownerReferences", [])] == ([] if stays else [seen.uid])
         if child["kind"] == "Deployment":
             labels = child["spec"]["template"]["metadata"]["labels"]
             assert child["spec"]["selector"]["matchLabels"].items() <= labels.items()

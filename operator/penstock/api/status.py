@@ -190,6 +190,8 @@ class Leaving(Tolerant):
     """Its pods stay at least until then."""
     replaced: bool = False
     """Whether its pods give way to those of the stable revision one by one."""
+    given: bool = False
+    """Whether it is no revision but a Deployment that was there before and was handed over."""
 
 
 class Refused(Tolerant):

@@ -19,6 +19,7 @@ class Claim:
     reason: Reason
     message: str
     outage: str = ""
+    answers: str = ""
 
 
 def conditions(world: World, before: Status, claim: Claim) -> list[Condition]:
@@ -32,7 +33,7 @@ def _facts(claim: Claim) -> Iterable[tuple[str, bool, Reason, str]]:
         "Available",
         claim.available,
         Reason.AVAILABLE if claim.available else Reason.UNAVAILABLE,
-        "the stable revision answers" if claim.available else claim.outage,
+        (claim.answers or "the stable revision answers") if claim.available else claim.outage,
     )
     if claim.stalled:
         yield "Stalled", True, claim.reason, claim.message

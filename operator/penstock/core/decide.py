@@ -37,7 +37,7 @@ from penstock.api.rollout import OnBreach
 from penstock.api.status import Status, StepKind, Trying, VerdictName
 from penstock.checks import CHECKS, GATES
 from penstock.checks.free import holding
-from penstock.core import actions, evidence, moves, strategy
+from penstock.core import actions, adoption, evidence, moves, strategy
 from penstock.core.history import may_return
 from penstock.core.moves import Aim, Refusal, Turn
 from penstock.core.template import wanted_revision
@@ -61,7 +61,7 @@ class State(StrEnum):
 
 _WITH_STABLE = frozenset(State) - {State.EMPTY, State.STARTING, State.BAKING}
 EDGES: dict[State, frozenset[State]] = {
-    State.EMPTY: frozenset({State.EMPTY, State.STARTING}),
+    State.EMPTY: _WITH_STABLE | {State.EMPTY, State.STARTING},
     State.STARTING: _WITH_STABLE | {State.STARTING},
     State.SETTLED: _WITH_STABLE,
     State.HELD: _WITH_STABLE,
@@ -109,11 +109,13 @@ def advance(world: World) -> Turn:
     """What people ask for, then one move of the machine."""
     if not world.spec:
         return Turn(world.status)
+    found = adoption.recognise(world)
+    world = replace(world, status=found.status)
     obeyed = actions.obey(world)
     same = _candidate(obeyed.status) == _candidate(world.status)
     world = replace(world, status=obeyed.status, answers=world.answers if same else {})
     moved = _move(world)
-    return replace(moved, notices=obeyed.notices + moved.notices)
+    return replace(moved, notices=found.notices + obeyed.notices + moved.notices)
 
 
 def _candidate(status: Status) -> str:

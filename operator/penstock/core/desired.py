@@ -1,8 +1,10 @@
 """The full set of objects that should exist, from World and the status about to be recorded. Builders only.
 
-Whatever is not in the set is pruned; what a scaler owns is left out; every object carries our owner reference.
+Whatever is not in the set is pruned; what a scaler owns is left out; every object carries our owner reference, unless
+the spec says that it outlives the ModelDeployment.
 """
 
+from penstock.api.spec import DeletionPolicy
 from penstock.core import config
 from penstock.model import names
 from penstock.model.kinds import KINDS
@@ -14,7 +16,25 @@ PER_REVISION = ("ControllerRevision", "Deployment", "Service", "HorizontalPodAut
 
 
 def make_object(world: World, kind: str, name: str, body: Manifest) -> Manifest:
-    """Any object of ours: labelled, owned by the ModelDeployment, stamped with the digest of what it says."""
+    """Any object of ours: labelled, owned by the ModelDeployment unless it is to stay, stamped with its digest."""
+    revision = revision_of(world.name, kind, name)
+    pinned = {names.LABEL_CONFIG: "pinned"} if kind == "ConfigMap" else {}
+    metadata = {
+        "name": name,
+        "namespace": world.namespace,
+        "labels": names.labels(world.name, revision) | pinned,
+        **_bond(world),
+    }
+    made = {"apiVersion": KINDS[kind].api_version, "kind": kind, "metadata": metadata, **body}
+    metadata["annotations"] = {names.ANNOTATION_APPLIED: names.digest(made)}
+    return made
+
+
+def _bond(world: World) -> Manifest:
+    """The reference by which an object goes with its ModelDeployment; none where it is to stay."""
+    assert world.spec
+    if world.spec.deletion_policy is DeletionPolicy.ORPHAN:
+        return {}
     owner = {
         "apiVersion": KINDS["ModelDeployment"].api_version,
         "kind": "ModelDeployment",
@@ -23,17 +43,7 @@ def make_object(world: World, kind: str, name: str, body: Manifest) -> Manifest:
         "controller": True,
         "blockOwnerDeletion": True,
     }
-    revision = revision_of(world.name, kind, name)
-    pinned = {names.LABEL_CONFIG: "pinned"} if kind == "ConfigMap" else {}
-    metadata = {
-        "name": name,
-        "namespace": world.namespace,
-        "labels": names.labels(world.name, revision) | pinned,
-        "ownerReferences": [owner],
-    }
-    made = {"apiVersion": KINDS[kind].api_version, "kind": kind, "metadata": metadata, **body}
-    metadata["annotations"] = {names.ANNOTATION_APPLIED: names.digest(made)}
-    return made
+    return {"ownerReferences": [owner]}
 
 
 def revision_of(owner: str, kind: str, name: str) -> str | None:
@@ -87,11 +97,13 @@ def _deployment(world: World, name: str, content: tuple[Snapshot, int]) -> Manif
     return spec if hpa.owns_replicas(world.spec.scaling) else spec | {"replicas": floor}
 
 
-def make_shared(world: World, stable: str, port: int) -> list[Manifest]:
+def make_shared(world: World, stable: str, snapshot: Snapshot) -> list[Manifest]:
     """The apex Service, which answers under the ModelDeployment's name, and the disruption budget of its pods."""
     selector = {"matchLabels": {names.LABEL_NAME: world.name}}
+    offers = {port["name"]: port["containerPort"] for port in snapshot.template["spec"]["containers"][0]["ports"]}
+    spec = service.kept(service.make(snapshot.port, stable), world.ports, offers)
     return [
-        make_object(world, "Service", world.name, {"spec": service.make(port, stable)}),
+        make_object(world, "Service", world.name, {"spec": spec}),
         make_object(world, "PodDisruptionBudget", world.name, {"spec": {"selector": selector, "maxUnavailable": 1}}),
     ]
 

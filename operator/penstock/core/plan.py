@@ -9,7 +9,7 @@ from functools import partial
 
 from penstock.api.fields import span
 from penstock.api.status import Leaving, Serving, Status, Trying
-from penstock.core import desired, evidence, strategy, traffic
+from penstock.core import adoption, desired, evidence, strategy, traffic
 from penstock.core.conditions import Claim, conditions
 from penstock.core.decide import advance, is_rejected
 from penstock.core.describe import TIMED, next_up
@@ -24,7 +24,7 @@ HISTORY = 10  # ControllerRevisions kept beyond those in use
 
 def decide(world: World) -> Plan:
     """From what is to what follows."""
-    turn = advance(world)
+    turn = adoption.dismiss(world, advance(world))
     status = _seen(world, turn.status)
     claim = _claim(world, turn, status)
     status = status.model_copy(
@@ -38,6 +38,7 @@ def decide(world: World) -> Plan:
         return Plan(status)
     children = _children(world, status)
     prune = world.owned - {(c["kind"], c["metadata"]["name"]) for c in children} - _kept(world, status)
+    prune |= adoption.spent(world, status)
     return Plan(status, tuple(children), frozenset(prune), turn.notices, _again(world, turn, status))
 
 
@@ -46,7 +47,7 @@ def _seen(world: World, status: Status) -> Status:
     update: dict[str, object] = {
         "replicas": sum(w.ready for w in world.workloads.values()),
         "url": _url(world),
-        "leaving": [g for g in status.leaving if not _is_over(world, g.revision, g.after)],
+        "leaving": [g for g in status.leaving if not _is_over(world, g)],
     }
     if status.stable:
         update["stable"] = status.stable.model_copy(update={"weight": _weight(world, status.stable)})
@@ -55,8 +56,10 @@ def _seen(world: World, status: Status) -> Status:
     return status.model_copy(update=update)
 
 
-def _is_over(world: World, revision: str, after: str) -> bool:
-    return traffic.is_gone(world, revision, after) and ("Deployment", revision) not in world.owned
+def _is_over(world: World, gone: Leaving) -> bool:
+    if gone.given:
+        return gone.revision not in world.given.deployments
+    return traffic.is_gone(world, gone.revision, gone.after) and ("Deployment", gone.revision) not in world.owned
 
 
 def _weight(world: World, side: Serving | Trying) -> int:
@@ -76,7 +79,8 @@ def _url(world: World) -> str:
 
 def _claim(world: World, turn: Turn, status: Status) -> Claim:
     outage = _outage(world, status)
-    say = partial(Claim, available=not outage, outage=outage)
+    old = adoption.answering(world, status)
+    say = partial(Claim, available=not outage or bool(old), outage=outage, answers=old)
     for problem in (world.problem, world.fault):
         if problem:
             return say(ready=False, stalled=True, reason=problem.reason, message=problem.message)
@@ -91,7 +95,8 @@ def _claim(world: World, turn: Turn, status: Status) -> Claim:
         return say(ready=False, stalled=True, reason=Reason.ROLLED_BACK, message=_why_rejected(world, status))
     missing = _missing(world, status.stable, outage)
     if missing:
-        return say(ready=False, stalled=False, reason=missing.reason, message=missing.message)
+        stalled = missing.reason is Reason.CONFLICT
+        return say(ready=False, stalled=stalled, reason=missing.reason, message=missing.message)
     return say(ready=True, stalled=False, reason=Reason.SETTLED, message=f"version {status.stable.version} serves")
 
 
@@ -100,12 +105,14 @@ def _missing(world: World, stable: Serving, outage: str) -> Problem | None:
     home = world.workloads.get(stable.revision, Workload())
     if outage:
         return Problem(Reason.UNAVAILABLE, outage)
+    if world.rival:
+        return Problem(Reason.CONFLICT, world.rival)
     if home.ready < home.desired:
         said = f": {home.trouble}" if home.trouble else ""
         return Problem(Reason.WAITING_FOR_PODS, f"{home.ready} of {home.desired} pods ready{said}")
     if stable.weight < 100:
         return Problem(Reason.WAITING_FOR_ROUTE, "the gateway has not confirmed 100% for the stable revision yet")
-    return None
+    return adoption.releasing(world)
 
 
 def _outage(world: World, status: Status) -> str:
@@ -153,7 +160,7 @@ def _children(world: World, status: Status) -> list[Manifest]:
     front, behind = traffic.front(world, status), traffic.preview(world, status)
     known = _snapshot(world, front)
     if known:
-        made += desired.make_shared(world, front, known.port)
+        made += adoption.untaken(world, front, desired.make_shared(world, front, known))
         made += desired.make_preview(world, behind, known.port)
     return made + desired.make_route(world, traffic.shares(world, status))
 
@@ -179,7 +186,7 @@ def _sizes(world: World, status: Status) -> dict[str, int]:
         made[status.stable.revision] = max(0, full - tried) if candidate and candidate.replaces else full
     if candidate:
         made[candidate.revision] = tried
-    for gone in status.leaving:
+    for gone in (each for each in status.leaving if not each.given):
         if not traffic.is_gone(world, gone.revision, gone.after) and _is_there(world, gone.revision):
             made[gone.revision] = _leaving_size(world, status, gone)
     return made
@@ -213,7 +220,7 @@ def _kept(world: World, status: Status) -> frozenset[tuple[str, str]]:
 def _again(world: World, turn: Turn, status: Status) -> datetime | None:
     candidate = status.candidate
     after = [read(g.after) for g in status.leaving if read(g.after) > world.now]
-    again = turn.waits.again if turn.waits else None
+    again = _earliest(turn.waits.again if turn.waits else None, adoption.again(world))
     if not candidate:
         return _earliest(again, *after)
     moved = world.now if turn.notices or candidate.shifted_at != _shifted(world.status) else None

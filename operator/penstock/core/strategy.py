@@ -153,9 +153,13 @@ def running(world: World) -> int:
 
 
 def full_size(world: World, stable_replicas: int) -> int:
-    """Replicas of a revision that carries everything: the spec's minimum, or what the stable one was scaled to."""
+    """Replicas of a revision that carries everything: the spec's minimum, or what the stable one was scaled to.
+
+    While a Deployment that was handed over is still there, no fewer than it has.
+    """
     assert world.spec
     scaling = world.spec.scaling
+    least = max(scaling.min_replicas, sum(w.desired for w in world.given.deployments.values()))
     if not hpa.owns_replicas(scaling):
-        return scaling.min_replicas
-    return min(max(scaling.min_replicas, stable_replicas), scaling.max_replicas or stable_replicas)
+        return least
+    return min(max(least, stable_replicas), scaling.max_replicas or stable_replicas)

@@ -1,7 +1,7 @@
 """Status and observation -> the traffic that the route should carry. Keyed by revision, never by role."""
 
 from penstock.api.fields import span
-from penstock.api.status import Status, StepKind
+from penstock.api.status import Leaving, Status, StepKind
 from penstock.core.strategy import compile_steps, full_size
 from penstock.model.schedule import read
 from penstock.model.values import Cohort, Shares, Step, Workload, World
@@ -75,7 +75,7 @@ def _wanted(world: World, status: Status) -> dict[str, int]:
     made = {status.stable.revision: 100 - given}
     if status.candidate:
         made[status.candidate.revision] = given
-    made |= {gone.revision: 0 for gone in status.leaving if not _may_unlist(world, gone.revision, gone.after)}
+    made |= {gone.revision: 0 for gone in status.leaving if not _may_unlist(world, gone)}
     there = {name: weight for name, weight in made.items() if weight or _is_listable(world, status, (name, made))}
     return dict(sorted(there.items()))  # by name, so that a promotion reorders nothing
 
@@ -132,13 +132,15 @@ def _ready(world: World, revision: str) -> int:
     return world.workloads.get(revision, Workload()).ready
 
 
-def _may_unlist(world: World, revision: str, after: str) -> bool:
+def _may_unlist(world: World, gone: Leaving) -> bool:
     """A leaving revision stays in the route at weight 0 until its time is up and the gateway has confirmed the 0."""
-    if world.now < read(after):
-        return False
-    if not world.route or revision not in world.route.weights:
+    if gone.given:  # was never in it
         return True
-    return world.route.programmed and not world.route.reaches(revision)
+    if world.now < read(gone.after):
+        return False
+    if not world.route or gone.revision not in world.route.weights:
+        return True
+    return world.route.programmed and not world.route.reaches(gone.revision)
 
 
 def is_gone(world: World, revision: str, after: str) -> bool:

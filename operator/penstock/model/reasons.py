@@ -54,6 +54,11 @@ class Reason(StrEnum):
         "BreachTolerated",
         "A metric fails after 100 %, but a person or the spec wants to be told only; abort takes the version off.",
     )
+    ADOPTED = "Adopted", "What served before Penstock came is taken over; the message says what goes, and when."
+    RELEASING = (
+        "Releasing",
+        "deletionPolicy: Orphan is being put into effect; until then everything would go with the ModelDeployment.",
+    )
     SUPERSEDED = "Superseded", "The spec changed in mid-rollout; the candidate leaves without a verdict."
     # a candidate taken off
     ROLLED_BACK = "RolledBack", "The wanted revision was rejected; the stable one serves. Change the spec to try again."

@@ -89,6 +89,16 @@ class RouteSeen:
 
 
 @dataclass(frozen=True)
+class Given:
+    """What somebody else made and handed over by its label, as long as it is not ours yet."""
+
+    objects: frozenset[tuple[str, str]] = frozenset()
+    deployments: Mapping[str, Workload] = field(default_factory=dict)
+    scalers: Mapping[str, str] = field(default_factory=dict)  # HorizontalPodAutoscalers, by the Deployment's name
+    answering: str = ""  # the Deployment whose ready pods answer under the ModelDeployment's name
+
+
+@dataclass(frozen=True)
 class Counts:
     """Bad and all requests of the two arms in one window."""
 
@@ -165,6 +175,10 @@ class World:
     snapshots: Mapping[str, Snapshot] = field(default_factory=dict)
     owned: frozenset[tuple[str, str]] = frozenset()
     route: RouteSeen | None = None
+    given: Given = Given()
+    ports: tuple[Manifest, ...] = ()  # of the Service with the ModelDeployment's name
+    tied: bool = False  # whether any object of ours would go with the ModelDeployment
+    rival: str = ""  # somebody else's autoscaler on a Deployment of ours
     answers: Mapping[int, Answer] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     verified: bool = True

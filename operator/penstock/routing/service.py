@@ -3,7 +3,7 @@
 No client, and no share below 100: a Service picks among pods and knows nothing of requests.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from penstock.model.names import LABEL_REVISION
@@ -16,6 +16,32 @@ def make(port: int, revision: str) -> Manifest:
     """The Service's spec: the pods of one revision, at the port where their server listens."""
     ports = [{"name": "http", "port": PORT, "targetPort": port, "protocol": "TCP"}]
     return {"selector": {LABEL_REVISION: revision}, "ports": ports}
+
+
+def kept(own: Manifest, before: Iterable[Manifest], offers: Mapping[str, int]) -> Manifest:
+    """Our spec with the ports that the Service had: whoever knows it by another number must not notice.
+
+    `offers` are the server's ports by name. A port that led to one of them, by name or number, still does; every other
+    leads to where the server answers. It leads there by name, as the number may change from revision to revision.
+    """
+    (mine,) = own["ports"]
+    theirs = [port for port in before if port.get("protocol", "TCP") == "TCP"]
+    taken = {port.get("name") for port in theirs if port["port"] != PORT}
+    made = [mine | _named(port) if port["port"] == PORT else _led(port, offers) for port in theirs]
+    if not any(port["port"] == PORT for port in theirs):
+        made.append(mine | ({"name": f"http-{PORT}"} if mine["name"] in taken else {}))
+    return own | {"ports": made}
+
+
+def _named(port: Manifest) -> Manifest:
+    return {"name": port["name"]} if port.get("name") else {}
+
+
+def _led(port: Manifest, offers: Mapping[str, int]) -> Manifest:
+    target = port.get("targetPort", port["port"])
+    name = port.get("name") or f"port-{port['port']}"
+    to = next((offered for offered, number in offers.items() if target in (offered, number)), "http")
+    return {"name": name, "port": port["port"], "targetPort": to, "protocol": "TCP"}
 
 
 def read(live: Mapping[str, Any]) -> RouteSeen:

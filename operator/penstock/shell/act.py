@@ -7,19 +7,23 @@ it, costs nothing. Everything that goes is deleted by uid, so never a namesake.
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.model.faults import Rejected, Retry
+from penstock.model.faults import Rejected
 from penstock.model.kinds import KINDS
 from penstock.model.names import ANNOTATION_APPLIED
 from penstock.model.reasons import Reason
 from penstock.model.values import Manifest, Plan
-from penstock.shell.cache import Cache, Child, Key
+from penstock.shell import claims
+from penstock.shell.cache import Cache, Child, Key, Scale
 from penstock.shell.kube import Api
+
+WHOLE = ("selector", "nodeSelector")  # one label too many in a selector, and it selects nothing
 
 
 @dataclass(frozen=True)
 class Changes:
     """What a turn writes beside the status."""
 
+    uid: str
     apply: tuple[Manifest, ...]
     prune: tuple[Child, ...]
 
@@ -34,7 +38,8 @@ def changes(cache: Cache, key: Key, plan: Plan) -> Changes:
     differ = [m for m in plan.children if _differs(seen.get((m["kind"], m["metadata"]["name"])), m)]
     services = {name for kind, name in seen if kind == "Service"}
     differ.sort(key=lambda m: not _is_ready_route(m, services))
-    return Changes(tuple(differ), tuple(seen[where] for where in sorted(plan.prune) if where in seen))
+    uid = cache.parents[key]["metadata"]["uid"] if key in cache.parents else ""
+    return Changes(uid, tuple(differ), tuple(seen[where] for where in sorted(plan.prune) if where in seen))
 
 
 def _is_ready_route(manifest: Manifest, services: set[str]) -> bool:
@@ -56,10 +61,10 @@ def _differs(child: Child | None, manifest: Manifest) -> bool:
     return False
 
 
-def _says(live: Any, wanted: Any) -> bool:
-    """True where every field that we set has our value; what others added does not matter."""
-    if isinstance(wanted, dict):
-        return isinstance(live, dict) and all(k in live and _says(live[k], v) for k, v in wanted.items())
+def _says(live: Any, wanted: Any, of: str = "") -> bool:
+    """True where every field that we set has our value; what others added matters only where the API merges nothing."""
+    if isinstance(wanted, dict) and of not in WHOLE:
+        return isinstance(live, dict) and all(k in live and _says(live[k], v, k) for k, v in wanted.items())
     if isinstance(wanted, list):
         return isinstance(live, list) and len(live) == len(wanted) and all(map(_says, live, wanted))
     return bool(live == wanted)
@@ -67,36 +72,54 @@ def _says(live: Any, wanted: Any) -> bool:
 
 async def act(kube: Api, cache: Cache, key: Key, wanted: Changes) -> None:
     """Write: what exists before what points at it, deletions last."""
+    rivals = await _rivals(kube, cache, key, wanted)
     for manifest in wanted.apply:
-        if not _is_ours(cache, key, manifest):
-            await _see_that_it_is_free(kube, key, manifest)
-        answer = await kube.apply(manifest)
+        child = _known(cache, key, manifest)
+        ours = child is not None and child.is_ours(wanted.uid)
+        if child and ours and child.name in rivals and _was_scaled(child, manifest):
+            continue  # to repair it would be a fight without end
+        answer = await kube.apply(manifest if ours else await claims.claim(kube, key, wanted.uid, manifest))
         cache.see_child(answer)
         _verify(cache, key, answer)
     for child in wanted.prune:
+        if not child.is_ours(wanted.uid):
+            await claims.may_go(kube, key, child)
         await kube.delete(child.kind, key[0] if KINDS[child.kind].namespaced else None, child.name, child.uid)
+    _tell_of(cache, key, rivals)
 
 
-def _is_ours(cache: Cache, key: Key, manifest: Manifest) -> bool:
-    """Only what is known to be ours is overwritten; a namesake of somebody else's is a conflict, not a target."""
-    uid = manifest["metadata"]["ownerReferences"][0]["uid"]
-    where = (manifest["kind"], manifest["metadata"]["name"])
-    return any((c.kind, c.name) == where and c.owner_uid == uid for c in cache.owned(key))
+def _known(cache: Cache, key: Key, manifest: Manifest) -> Child | None:
+    return cache.children.get(key, {}).get((manifest["kind"], manifest["metadata"]["name"]))
 
 
-async def _see_that_it_is_free(kube: Api, key: Key, manifest: Manifest) -> None:
-    """Server-side apply without force is no guard: it merges into a foreign object as long as no field is set twice."""
-    kind, name = manifest["kind"], manifest["metadata"]["name"]
-    live = await kube.get(kind, key[0], name)
-    if live is None:
+def _was_scaled(child: Child, manifest: Manifest) -> bool:
+    """Somebody has changed the number of a Deployment that says what we last wrote."""
+    if child.kind != "Deployment" or not isinstance(child.seen, Scale):
+        return False
+    same = child.applied == manifest["metadata"]["annotations"][ANNOTATION_APPLIED]
+    return bool(same and child.seen.desired != manifest["spec"].get("replicas", child.seen.desired))
+
+
+async def _rivals(kube: Api, cache: Cache, key: Key, wanted: Changes) -> dict[str, str]:
+    """Whose autoscalers scale Deployments of ours; asked only where a number was changed behind our back."""
+    pairs = ((_known(cache, key, manifest), manifest) for manifest in wanted.apply)
+    scaled = any(child and child.is_ours(wanted.uid) and _was_scaled(child, manifest) for child, manifest in pairs)
+    if not scaled and key not in cache.rivals:
+        return {}
+    mine = [c for c in cache.owned(key) if c.is_ours(wanted.uid)]
+    found = await claims.scalers(kube, key[0], {c.uid for c in mine})
+    return {c.name: found[c.name] for c in mine if c.kind == "Deployment" and c.name in found}
+
+
+def _tell_of(cache: Cache, key: Key, rivals: dict[str, str]) -> None:
+    """Remember a conflict until it is over. The first time the turn fails, so that the next one tells."""
+    told = [f"HorizontalPodAutoscaler {who} scales Deployment {what}" for what, who in sorted(rivals.items())]
+    before = cache.rivals.pop(key, "")
+    if not told:
         return
-    uid = manifest["metadata"]["ownerReferences"][0]["uid"]
-    owners = [ref for ref in live["metadata"].get("ownerReferences") or [] if ref.get("controller")]
-    if owners and (owners[0]["kind"], owners[0]["name"]) == ("ModelDeployment", key[1]) and owners[0]["uid"] != uid:
-        raise Retry(1.0, f"{kind} {name} is still being removed with its former owner")
-    if [ref["uid"] for ref in owners] != [uid]:
-        whose = f"{owners[0]['kind']} {owners[0]['name']}" if owners else "somebody else"
-        raise Rejected(Reason.CONFLICT, f"{kind} {name} exists and belongs to {whose}: rename or delete one of the two")
+    cache.rivals[key] = f"{told[0]}, whose size is Penstock's: delete it, or let spec.scaling.maxReplicas scale"
+    if cache.rivals[key] != before:
+        raise Rejected(Reason.CONFLICT, cache.rivals[key])
 
 
 def _verify(cache: Cache, key: Key, answer: Manifest) -> None:

@@ -45,6 +45,14 @@ class Child:
     live: Object | None
     verified: str = ""
 
+    def is_ours(self, uid: str) -> bool:
+        """True for what the ModelDeployment with this uid controls, and for what Penstock wrote and nobody controls."""
+        return self.owner_uid == uid if self.owner_uid else bool(self.applied)
+
+    def is_given(self) -> bool:
+        """True for what somebody else wrote, nobody controls, and whose label hands it over."""
+        return not self.owner_uid and not self.applied and self.kind != "Pod"
+
 
 @dataclass(frozen=True)
 class Tracked:
@@ -63,6 +71,7 @@ class Cache:
     runtimes: dict[str, Object] = field(default_factory=dict)
     configs: dict[Key, Tracked] = field(default_factory=dict)
     children: dict[Key, dict[tuple[str, str], Child]] = field(default_factory=dict)
+    rivals: dict[Key, str] = field(default_factory=dict)
 
     def see_parent(self, live: Object) -> bool:
         """Remember a ModelDeployment; True where somebody else changed it, False for our own status echo."""
@@ -79,6 +88,7 @@ class Cache:
         """Drop a ModelDeployment that is gone, unless a namesake has taken its place."""
         if key in self.parents and self.parents[key]["metadata"]["uid"] == uid:
             del self.parents[key]
+            self.rivals.pop(key, None)
 
     def see_config(self, live: Object, gone: bool = False) -> bool:
         """Remember a user's ConfigMap while it carries the label; True where what it holds has changed."""
@@ -158,7 +168,7 @@ def project(live: Object) -> Child:
         uid=meta["uid"],
         version=_version(live),
         revision=(meta.get("labels") or {}).get(LABEL_REVISION, ""),
-        applied=(meta.get("annotations") or {}).get(ANNOTATION_APPLIED, ""),
+        applied=_applied(live),
         fingerprint="" if pod else _fingerprint(live),
         owner_uid=owner.get("uid", ""),
         seen=_SEEN[live["kind"]](live) if live["kind"] in _SEEN else None,
@@ -191,6 +201,24 @@ class Scale:
     desired: int
     ready: int
     trouble: str = ""
+    labels: frozenset[tuple[str, str]] = frozenset()  # of its pods, where we did not make them
+
+
+@dataclass(frozen=True)
+class Front:
+    """A Service: the revision that it leads to; of one that bears the ModelDeployment's name also the rest."""
+
+    route: RouteSeen
+    selector: frozenset[tuple[str, str]] = frozenset()
+    ports: tuple[Manifest, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """An autoscaler: the Deployment that it scales, and who else does."""
+
+    target: str
+    rivals: str = ""
 
 
 def _scale(live: Object) -> Scale:
@@ -198,7 +226,28 @@ def _scale(live: Object) -> Scale:
     # Where no pod can even be made (ServiceAccount, quota, pod security), only the Deployment has heard why.
     failed = [c for c in status.get("conditions") or [] if c["type"] == "ReplicaFailure" and c["status"] == "True"]
     trouble = f"{failed[0].get('reason')}: {failed[0].get('message', '')}"[:300] if failed else ""
-    return Scale(live["spec"].get("replicas", 1), status.get("readyReplicas", 0), trouble)
+    labels = {} if _applied(live) else live["spec"]["template"]["metadata"].get("labels") or {}
+    return Scale(live["spec"].get("replicas", 1), status.get("readyReplicas", 0), trouble, frozenset(labels.items()))
+
+
+def _front(live: Object) -> Front:
+    meta, spec = live["metadata"], live.get("spec") or {}
+    if meta["labels"][LABEL_NAME] != meta["name"]:
+        return Front(service.read(live))
+    return Front(service.read(live), frozenset((spec.get("selector") or {}).items()), tuple(spec.get("ports") or ()))
+
+
+def _scaler(live: Object) -> Scaler:
+    """Two autoscalers on the same pods: Kubernetes sees it, stops both, and names them."""
+    told = (live.get("status") or {}).get("conditions") or []
+    found: Object = next((c for c in told if c.get("reason") == "AmbiguousSelector"), {})
+    target = (live.get("spec") or {}).get("scaleTargetRef") or {}
+    name = target.get("name", "") if target.get("kind") == "Deployment" else ""
+    return Scaler(name, found.get("message", "")[:300])
+
+
+def _applied(live: Object) -> str:
+    return str((live["metadata"].get("annotations") or {}).get(ANNOTATION_APPLIED, ""))
 
 
 def _trouble(live: Object) -> str:
@@ -237,5 +286,6 @@ _SEEN = {
     "Pod": _trouble,
     "ControllerRevision": _snapshot,
     "HTTPRoute": _route,
-    "Service": service.read,
+    "Service": _front,
+    "HorizontalPodAutoscaler": _scaler,
 }

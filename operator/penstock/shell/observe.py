@@ -11,8 +11,8 @@ from penstock.core.actions import Action
 from penstock.core.resolve import resolve
 from penstock.model.names import PREFIX
 from penstock.model.reasons import Reason
-from penstock.model.values import Config, Problem, RouteSeen, Snapshot, Workload, World
-from penstock.shell.cache import Cache, Child, Key, Object, Scale
+from penstock.model.values import Config, Given, Problem, RouteSeen, Snapshot, Workload, World
+from penstock.shell.cache import Cache, Child, Front, Key, Object, Scale, Scaler
 
 ASKED = (*Action, "requested-by", "requested-groups")
 
@@ -24,9 +24,9 @@ def observe(cache: Cache, key: Key, now: datetime, sources: frozenset[str]) -> W
         return None
     meta = live["metadata"]
     spec, problem = _spec(live)
-    mine = [c for c in cache.owned(key) if c.owner_uid == meta["uid"] or c.kind == "Pod"]
-    router = "HTTPRoute" if spec and spec.traffic else "Service"
-    route = next((c.seen for c in mine if c.kind == router and c.name == key[1]), None)
+    labelled = list(cache.owned(key))
+    mine = [c for c in labelled if c.kind == "Pod" or c.is_ours(meta["uid"])]
+    given = [c for c in labelled if c.is_given()]
     world = World(
         now=now,
         namespace=key[0],
@@ -41,7 +41,11 @@ def observe(cache: Cache, key: Key, now: datetime, sources: frozenset[str]) -> W
         workloads=_workloads(mine),
         snapshots={c.name: c.seen for c in mine if c.kind == "ControllerRevision" and isinstance(c.seen, Snapshot)},
         owned=frozenset((c.kind, c.name) for c in mine if c.kind != "Pod"),
-        route=route if isinstance(route, RouteSeen) else None,
+        route=_route(mine, key[1], "HTTPRoute" if spec and spec.traffic else "Service"),
+        given=_given(given, key[1]),
+        ports=next((c.seen.ports for c in (*mine, *given) if _is_apex(c, key[1])), ()),
+        tied=any(c.owner_uid == meta["uid"] for c in mine),
+        rival=next((_both(c) for c in mine if _is_ambiguous(c)), cache.rivals.get(key, "")),
         annotations=_asked(meta.get("annotations") or {}),
     )
     return resolve(world, lambda: _runtimes(cache), sources) if spec else world
@@ -72,6 +76,37 @@ def _status(live: Object) -> Status:
         return Status.model_validate(live.get("status") or {})
     except ValidationError:
         return Status()
+
+
+def _route(mine: list[Child], name: str, router: str) -> RouteSeen | None:
+    seen = next((c.seen for c in mine if (c.kind, c.name) == (router, name)), None)
+    found = seen.route if isinstance(seen, Front) else seen
+    return found if isinstance(found, RouteSeen) else None
+
+
+def _given(given: list[Child], name: str) -> Given:
+    """What was handed over, and which of the Deployments answers under the Service of the ModelDeployment's name."""
+    selector: frozenset[tuple[str, str]] = next((c.seen.selector for c in given if _is_apex(c, name)), frozenset())
+    scales = {c.name: c.seen for c in given if c.kind == "Deployment" and isinstance(c.seen, Scale)}
+    answering = (n for n, s in scales.items() if selector and s.ready and selector <= s.labels)
+    return Given(
+        objects=frozenset((c.kind, c.name) for c in given),
+        deployments={n: Workload(s.desired, s.ready, s.trouble) for n, s in scales.items()},
+        scalers={c.name: c.seen.target for c in given if isinstance(c.seen, Scaler)},
+        answering=next(answering, ""),
+    )
+
+
+def _is_apex(child: Child, name: str) -> bool:
+    return (child.kind, child.name) == ("Service", name) and isinstance(child.seen, Front)
+
+
+def _is_ambiguous(child: Child) -> bool:
+    return isinstance(child.seen, Scaler) and bool(child.seen.rivals)
+
+
+def _both(child: Child) -> str:
+    return f"somebody else's autoscaler follows the same pods as {child.name}, delete it: {child.seen.rivals}"
 
 
 def _workloads(mine: list[Child]) -> dict[str, Workload]:
