@@ -1,6 +1,6 @@
 """Strategies are spellings: each compiles to steps, and one machine walks them.
 
-`pin` writes the plan into status when a rollout begins; `compile_steps` reads it from there, so that an edit of the
+`pin` writes the plan into status when a rollout begins; `present_step` reads it from there, so that an edit of the
 spec's steps in mid-rollout acts on the next rollout and no step number ever points outside its list.
 
     shadow ─► cohort ─► canary shares, or a preview ─► full ─► bake        each part only where the spec has it
@@ -93,10 +93,10 @@ def _approval(asked: Approval | None) -> PlannedApproval | None:
     )
 
 
-def compile_steps(world: World, candidate: Trying) -> tuple[Step, ...]:
-    """The pinned plan as steps, sized for what the stable revision ran when the rollout began."""
+def present_step(world: World, candidate: Trying) -> Step:
+    """The step that the candidate is in, sized for what the stable revision ran when the rollout began."""
     full = full_size(world, candidate.stable_replicas)
-    return tuple(_compile(step, full, candidate.waived == index) for index, step in enumerate(candidate.steps))
+    return _compile(candidate.steps[candidate.step], full, candidate.waived == candidate.step)
 
 
 def _compile(step: PlannedStep, full: int, waived: bool) -> Step:
@@ -122,11 +122,6 @@ def _checks(step: PlannedStep, waived: bool) -> tuple[str, ...]:
         return "ready", "routed", "held", "baked"
     judged = ("judged",) if step.judged else ()
     return "ready", "routed", "held", *judged, "free", "approved"
-
-
-def present_step(world: World, candidate: Trying) -> Step:
-    """The step that the candidate is in."""
-    return compile_steps(world, candidate)[candidate.step]
 
 
 def step_after(candidate: Trying) -> int | None:

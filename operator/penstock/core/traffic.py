@@ -2,7 +2,7 @@
 
 from penstock.api.fields import span
 from penstock.api.status import Leaving, Status, StepKind
-from penstock.core.strategy import compile_steps, full_size
+from penstock.core.strategy import full_size, present_step
 from penstock.model.schedule import read
 from penstock.model.values import Cohort, Shares, Step, Workload, World
 
@@ -19,7 +19,7 @@ def shares(world: World, status: Status) -> Shares:
 
 
 def _present(world: World, status: Status) -> Step | None:
-    return compile_steps(world, status.candidate)[status.candidate.step] if status.candidate else None
+    return present_step(world, status.candidate) if status.candidate else None
 
 
 def _arrived(world: World, status: Status, step: Step) -> bool:
@@ -105,8 +105,7 @@ def exposure(world: World, status: Status) -> int:
     candidate = status.candidate
     if not candidate or not _ready(world, candidate.revision):
         return 0
-    steps = compile_steps(world, candidate)
-    step = steps[candidate.step]
+    step = present_step(world, candidate)
     if _arrived(world, status, step):
         return step.weight
     return min(candidate.weight, step.weight)  # what it has been seen to have
