@@ -10,7 +10,7 @@ from penstock.core.template import LINGER, make_snapshot, wanted_revision
 from penstock.model.values import Snapshot
 from penstock.shell.watch import was_cut
 from tests.sim.machine import model
-from tests.unit.test_decide import bare
+from tests.unit.worlds import bare
 
 
 def grace(**pod: str) -> int:
