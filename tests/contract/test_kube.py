@@ -375,20 +375,6 @@ class TestKube:
 
         tell(story)
 
-    def test_an_immutable_config_cannot_be_rewritten(self, tell: Tell) -> None:
-        async def story(world: World) -> None:
-            meta = {"namespace": world.namespace, "name": "churn-1-0"}
-            copy: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "immutable": True}
-            copy |= {"data": {"a.yaml": "x: 1\n"}, "binaryData": {"b.bin": "AAE="}}
-            first = await world.kube.apply(copy)
-            assert (first["data"], first["binaryData"]) == (copy["data"], copy["binaryData"])
-            again = await world.kube.apply(copy | {"metadata": meta | {"labels": {"x": "y"}}})
-            assert again["metadata"]["labels"] == {"x": "y"}, "only what it holds is fixed"
-            for change in ({"data": {"a.yaml": "x: 2\n"}}, {"binaryData": {}}, {"immutable": False}):
-                assert await refusal(world.kube.apply(copy | change)) == "ApiInvalid"
-
-        tell(story)
-
     def test_the_lock_works(self, tell: Tell) -> None:
         async def story(world: World) -> None:
             where = (world.namespace, "penstock")

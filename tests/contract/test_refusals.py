@@ -33,6 +33,17 @@ def test_a_manifest_outside_the_schema_is_rejected(real_api: str, change: dict[s
     tell_real(story, real_api)
 
 
+def test_what_the_store_cannot_hold_is_refused_and_not_tried_for_ever(real_api: str) -> None:
+    async def story(world: World) -> None:
+        meta = {"namespace": world.namespace, "name": "large"}
+        record = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": meta, "revision": 1}
+        with pytest.raises(Rejected) as raised:
+            await world.kube.apply(record | {"data": {"a": "x" * 1_600_000}})
+        assert raised.value.reason == "ApiTooLarge"
+
+    tell_real(story, real_api)
+
+
 def test_a_missing_right_is_named(real_api: str, tmp_path: Any) -> None:
     async def story(world: World) -> None:
         kubectl(real_api, "-n", world.namespace, "create", "serviceaccount", "nobody")

@@ -84,6 +84,7 @@ SCHEMA = (
         (lambda: status(418), "ApiRefused"),
         (lambda: status(422), "ApiInvalid"),
         (lambda: status(500, SCHEMA), "ApiInvalid"),
+        (lambda: status(500, "etcdserver: request is too large"), "ApiTooLarge"),
     ],
 )
 def test_refusals_become_reasons(response: Callable[[], web.Response], reason: str) -> None:

@@ -17,6 +17,9 @@ LONGEST_WAIT = 300.0
 # The server-side apply code answers 500 to a manifest that does not fit the schema; that is a refusal, not an outage.
 SCHEMA_COMPLAINTS = ("failed to create typed patch object", "failed to create manager for")
 
+# Nor does an object shrink by itself, though the store's refusal of a large one comes as a 500.
+TOO_LARGE = "etcdserver: request is too large"
+
 # HTTP status -> the condition reason of a refusal; every other 4xx is `ApiRefused` (webhooks may pick any code).
 REFUSALS = {400: "ApiInvalid", 403: "ApiForbidden", 404: "ApiKindMissing", 413: "ApiTooLarge", 422: "ApiInvalid"}
 
@@ -51,7 +54,7 @@ def _is_namesake(said: Mapping[str, Any]) -> bool:
 
 def _is_refusal(status: int, said: Mapping[str, Any]) -> bool:
     if status == 500:
-        return str(said.get("message", "")).startswith(SCHEMA_COMPLAINTS)
+        return str(said.get("message", "")).startswith((*SCHEMA_COMPLAINTS, TOO_LARGE))
     # 401 is a credential in rotation, 408 and 429 ask for patience, 410 is an expired list: all heal by themselves.
     return 400 <= status < 500 and status not in (401, 408, 410, 429)
 
@@ -64,6 +67,8 @@ def _reason(status: int, said: Mapping[str, Any]) -> str:
         return "NamespaceMissing"
     if status == 403 and "exceeded quota" in str(said.get("message", "")):
         return "QuotaExceeded"
+    if str(said.get("message", "")).startswith(TOO_LARGE):
+        return "ApiTooLarge"
     return REFUSALS.get(status, "ApiInvalid" if status == 500 else "ApiRefused")
 
 

@@ -8,6 +8,7 @@ connection here and not inside the client, because a write that waits there coul
 import asyncio
 import json
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,9 +34,10 @@ PAGE = 500
 PAGE_OF_PODS = 100  # a pod is several times as large as other objects, and nothing else runs while a page is parsed
 RELISTS = 3
 TIMEOUT = aiohttp.ClientTimeout(total=10, sock_connect=5)
-APPLY = "application/apply-patch+yaml"
+APPLY = "application/apply-patch+yaml; charset=utf-8"  # without the charset the client would spell the text itself
 MERGE = "application/merge-patch+json"
 JSON = "application/json"
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 class Api(Protocol):
@@ -233,7 +235,8 @@ class Kube:
         method, url, headers, _, _ = await self._client.param_serialize(
             call.method, call.url, header_params=headers, auth_settings=["BearerToken"]
         )
-        response = await self._client.call_api(method, url, headers, call.body, _request_timeout=TIMEOUT)
+        body = spell(call.body) if call.content_type == APPLY and call.body else call.body
+        response = await self._client.call_api(method, url, headers, body, _request_timeout=TIMEOUT)
         answer: bytes = await response.read()  # type: ignore[no-untyped-call]
         return response.status, response.headers, answer
 
@@ -241,6 +244,14 @@ class Kube:
 def page_size(kind: str) -> int:
     """How many objects of a kind come in one chunk of a listing."""
     return min(PAGE, PAGE_OF_PODS) if kind == "Pod" else PAGE
+
+
+def spell(manifest: Object) -> str:
+    """JSON that is YAML too, as which the server reads an apply.
+
+    YAML has no pairs of surrogates, and wants characters escaped that JSON takes as they are.
+    """
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(manifest, ensure_ascii=False))
 
 
 def merge_patch(live: Object, wanted: Object) -> Object:
