@@ -16,17 +16,24 @@ from tests.integration.operator_process import Running, running_operator
 HOME = "penstock-system"
 ACCOUNT = f"system:serviceaccount:{HOME}:penstock"
 MODEL = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: limits, labels: {penstock.dev/config: tracked}}
+data: {limits.yaml: "accept: 0.8"}
+---
 apiVersion: penstock.dev/v1alpha1
 kind: ModelDeployment
 metadata: {name: churn}
 spec:
   model: {version: "7", format: sklearn}
   runtime: mlserver
+  server: {configMaps: [{name: limits, mountPath: /etc/churn}]}
   traffic: {gateway: {name: models}}
   scaling: {minReplicas: 2, maxReplicas: 4, metrics: [{name: cpu, target: 70}]}
 """
 CHILDREN = (
     "controllerrevision",
+    "configmap",
     "deployment",
     "service",
     "horizontalpodautoscaler",
@@ -118,7 +125,7 @@ def test_the_operator_needs_no_other_right(plane: ControlPlane, tmp_path: Path, 
         uninstall(plane)
 
 
-@pytest.mark.parametrize("what", ["secrets", "configmaps", "pods/exec", "serviceaccounts/token", "roles"])
+@pytest.mark.parametrize("what", ["secrets", "pods/exec", "serviceaccounts/token", "roles"])
 def test_the_operator_may_not(plane: ControlPlane, what: str) -> None:
     install(plane)
     assert not any(may(plane, verb, what, space) for verb in ("get", "list", "create") for space in (HOME, "ml"))

@@ -166,7 +166,6 @@ def test_no_right_is_a_wildcard_or_touches_secrets(values: tuple[str, ...]) -> N
         assert not words & {
             "*",
             "secrets",
-            "configmaps",
             "roles",
             "clusterroles",
             "rolebindings",

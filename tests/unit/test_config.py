@@ -122,8 +122,8 @@ HALF = config.read(source("x" * (config.LIMIT // 2)))
     ("world", "reason", "words"),
     [
         (asking(), Reason.CONFIG_NOT_FOUND, "kubectl -n ml label configmap limits penstock.dev/config=tracked"),
-        (asking(limits=LARGE), Reason.CONFIG_TOO_LARGE, "at most 256 KiB .* limits 256 KiB"),
-        (asking("/a", "/b", limits=HALF, other=HALF), Reason.CONFIG_TOO_LARGE, "limits 128 KiB, other 128 KiB"),
+        (asking(limits=LARGE), Reason.CONFIG_TOO_LARGE, "at most 200 KiB .* limits 200 KiB"),
+        (asking("/a", "/b", limits=HALF, other=HALF), Reason.CONFIG_TOO_LARGE, "limits 100 KiB, other 100 KiB"),
         (
             asking("/mnt/models/conf", limits=OLD),
             Reason.MOUNT_CONFLICT,

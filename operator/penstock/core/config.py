@@ -13,7 +13,9 @@ from penstock.model import names
 from penstock.model.reasons import Reason
 from penstock.model.values import Config, Manifest, Problem, World
 
-LIMIT = 256 * 1024  # bytes of a revision's content: each kept revision holds it in etcd and in the operator's memory
+# Bytes of a revision's content. Each kept revision holds it, in the operator's memory and in etcd, which takes 1.5 MiB
+# of an object's JSON, where a character may become six.
+LIMIT = 200 * 1024
 _PARTS = ("data", "binaryData")
 
 
