@@ -63,9 +63,9 @@ def watched(sim: Sim, fewest: int) -> list[int]:
     return seen
 
 
-async def running(sim: Sim, labels: dict[str, str] | None = None, replicas: int = 3) -> None:
+async def running(sim: Sim, labels: dict[str, str] | None = None, replicas: int = 3, name: str = "old") -> None:
     """Their Deployment and Service, up and answering."""
-    sim.store.apply(deployment(replicas=replicas, labels=labels), "helm")
+    sim.store.apply(deployment(name, replicas, labels), "helm")
     sim.store.apply(service(labels), "helm")
     await sim.run(10)
     assert behind(sim) == replicas

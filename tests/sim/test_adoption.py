@@ -4,6 +4,8 @@ from typing import Literal
 
 import pytest
 
+from penstock.model.faults import Stale
+from penstock.shell.claims import claim
 from tests.fake.clock import run
 from tests.sim.given import (
     LABEL,
@@ -19,7 +21,7 @@ from tests.sim.given import (
     service,
     watched,
 )
-from tests.sim.machine import Nature, Object, Sim, model
+from tests.sim.machine import Nature, Object, Sim, model, settled
 
 
 def front(sim: Sim) -> Object:
@@ -74,7 +76,7 @@ def test_the_next_versions_keep_the_ports_that_clients_know() -> None:
 def test_with_a_gateway_the_old_serves_until_route_and_service_are_seen_to_have_moved() -> None:
     async def story() -> None:
         sim = Sim(gateway=False)
-        await running(sim, LABEL, replicas=2)
+        await running(sim, LABEL, replicas=2, name="churn")
         watched(sim, 2)
         sim.apply(model("v1"))
         await sim.run(60)
@@ -82,10 +84,10 @@ def test_with_a_gateway_the_old_serves_until_route_and_service_are_seen_to_have_
         sim.gateway = True
         sim.store.edit(("HTTPRoute", "ml", "churn"), lambda r: r["metadata"]["annotations"].update(a="b"), "admin")
         await sim.run(5)
-        assert [g["revision"] for g in sim.status["leaving"]] == ["old"]
+        assert [g["revision"] for g in sim.status["leaving"]] == ["churn"]
         assert sim.weights() == {"v1": 100}, "what is no revision is never a backend"
         await sim.run(30)
-        assert "old" not in names(sim, "Deployment") and sim.condition("Ready")["status"] == "True"
+        assert "churn" not in names(sim, "Deployment") and sim.condition("Ready")["status"] == "True"
 
     run(story())
 
@@ -215,6 +217,19 @@ def test_their_autoscaler_goes_with_it_only_where_it_was_given_too() -> None:
     run(story())
 
 
+def test_a_label_that_is_taken_back_between_the_look_and_the_write_is_obeyed() -> None:
+    async def story() -> None:
+        sim = Sim()
+        await running(sim, LABEL)
+        ours = {**service(), "metadata": {"name": "churn", "namespace": "ml", "ownerReferences": [{"uid": "1"}]}}
+        manifest = await claim(sim.kube, ("ml", "churn"), "1", ours)
+        sim.store.edit(("Service", "ml", "churn"), lambda live: live["metadata"].pop("labels"), "kubectl")
+        with pytest.raises(Stale):
+            await sim.kube.apply(manifest)
+
+    run(story())
+
+
 WRITES = 18  # at least as many as the story has; the first test says so
 
 
@@ -267,6 +282,38 @@ def test_a_service_whose_minimum_of_pods_was_given_too() -> None:
             "maxUnavailable": 1,
             "selector": {"matchLabels": {"penstock.dev/name": "churn"}},
         }
+
+    run(story())
+
+
+def test_what_is_given_while_the_gateway_is_at_work_waits_for_it() -> None:
+    async def story() -> None:
+        sim = await settled()
+        sim.gateway = False
+        sim.apply(model("v2"))
+        await sim.run(10)
+        sim.store.apply(deployment("late", 1, LABEL), "helm")
+        await sim.run(60)
+        assert "leaving" not in sim.status, "nobody knows where the traffic is"
+        sim.gateway = True
+        sim.store.edit(("HTTPRoute", "ml", "churn"), lambda r: r["metadata"]["annotations"].update(a="b"), "admin")
+        await sim.run(60)
+        assert "late" not in names(sim, "Deployment")
+
+    run(story())
+
+
+def test_a_deployment_of_a_controller_is_nobodys_to_give() -> None:
+    async def story() -> None:
+        sim = Sim()
+        sim.store.collects = False
+        owner = {"apiVersion": "x/v1", "kind": "Model", "name": "other", "uid": "1", "controller": True}
+        theirs = deployment(labels=LABEL)
+        sim.store.apply(theirs | {"metadata": theirs["metadata"] | {"ownerReferences": [owner]}}, "other")
+        sim.apply(plain("v1"))
+        await sim.run(60)
+        assert "old" in names(sim, "Deployment") and "leaving" not in sim.status
+        assert sim.condition("Ready")["status"] == "True"
 
     run(story())
 

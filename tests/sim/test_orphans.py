@@ -163,6 +163,8 @@ def test_deleted_in_mid_rollout_nobody_who_has_traffic_is_removed(again: str) ->
         watched(sim, 2)
         sim.store.subscribe(lambda change, live: served(sim, change, live))
         sim.apply(model(again, **STAYS))
+        await sim.run(15)
+        assert len(names(sim, "Deployment")) == (3 if again == "v3" else 2), "what left keeps its pods for a while"
         await sim.run(500)
         assert sim.status["stable"]["version"] == again and sim.weights() == {again: 100}
         assert len(names(sim, "Deployment")) == 1 and sim.condition("Ready")["status"] == "True"

@@ -44,6 +44,10 @@ def test_somebody_elses_autoscaler_on_our_deployment_is_named_and_not_fought() -
         assert ("apply", *ref[::2]) not in sim.kube.writes[-30:], "no fight"
         assert sim.condition("Ready")["message"] == message
         assert sim.store.entries[ref].live["spec"]["replicas"] == 7
+        sim.store.edit(ref, lambda live: live["spec"].update(replicas=3), "kube-controller-manager")
+        await sim.run(150)
+        assert sim.condition("Ready")["message"] == message, "it happens to agree, and may scale again at any time"
+        sim.store.edit(ref, lambda live: live["spec"].update(replicas=7), "kube-controller-manager")
         sim.store.delete("HorizontalPodAutoscaler", "ml", "theirs")
         await sim.run(130)
         assert sim.store.entries[ref].live["spec"]["replicas"] == 3
