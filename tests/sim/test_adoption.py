@@ -294,7 +294,7 @@ def test_what_is_given_while_the_gateway_is_at_work_waits_for_it() -> None:
         await sim.run(10)
         sim.store.apply(deployment("late", 1, LABEL), "helm")
         await sim.run(60)
-        assert "leaving" not in sim.status, "nobody knows where the traffic is"
+        assert "late" in names(sim, "Deployment") and "leaving" not in sim.status, "who knows where the traffic is?"
         sim.gateway = True
         sim.store.edit(("HTTPRoute", "ml", "churn"), lambda r: r["metadata"]["annotations"].update(a="b"), "admin")
         await sim.run(60)
