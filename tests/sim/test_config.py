@@ -237,6 +237,26 @@ def test_a_source_whose_deletion_no_watch_has_told_is_missed_all_the_same(monkey
     run(story())
 
 
+def test_an_orphaned_revision_keeps_its_copy_and_the_next_owner_takes_it_over_as_it_is() -> None:
+    async def story() -> None:
+        sim = Sim(metrics=by_content)
+        wish = model("v1", server=SERVER, deletionPolicy="Orphan")
+        sim.apply(limits("old"))
+        sim.apply(wish)
+        await sim.run(60)
+        revision = sim.status["stable"]["revision"]
+        made = sim.store.get("ConfigMap", "ml", f"{revision}-0")
+        sim.store.delete("ModelDeployment", "ml", "churn")
+        await sim.run(60)
+        assert made and mounted(sim, revision) == "old"
+        sim.apply(wish)
+        await sim.run(60)
+        taken = sim.store.get("ConfigMap", "ml", f"{revision}-0")
+        assert taken and taken["metadata"]["uid"] == made["metadata"]["uid"] and serves(sim) == "old"
+
+    run(story())
+
+
 def test_what_is_settled_costs_nothing_and_an_edit_writes_each_copy_once() -> None:
     async def story() -> None:
         sim = await configured()
