@@ -62,9 +62,9 @@ class FakeKube:
         """Go on."""
         self._open.set()
 
-    async def apply(self, manifest: Object) -> Object:
+    async def apply(self, manifest: Object, manager: str = "") -> Object:
         """Server-side apply."""
-        act = lambda: self.store.apply(manifest, self._manager)  # noqa: E731
+        act = lambda: self.store.apply(manifest, manager or self._manager)  # noqa: E731
         return await self._write("apply", manifest["kind"], manifest["metadata"]["name"], act)
 
     async def create(self, manifest: Object) -> Object:

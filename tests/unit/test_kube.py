@@ -166,6 +166,7 @@ def test_what_is_sent() -> None:
         await kube.patch_status(live, {"keep": {"a": 2}, "new": [1]}, "7")
         await kube.delete("Service", "ml", "../x", "u-1")
         await kube.get("ModelRuntime", None, "mlserver")
+        await kube.apply(DEPLOYMENT, "somebody")
 
     with_server(answer, story)
     options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": "u-1"}}
@@ -179,6 +180,7 @@ def test_what_is_sent() -> None:
         ("PATCH", f"{in_ml}/status?{owner}", "application/merge-patch+json"),
         ("DELETE", "/api/v1/namespaces/ml/services/..%2Fx", "application/json"),
         ("GET", "/apis/penstock.dev/v1alpha1/modelruntimes/mlserver", "application/json"),
+        ("PATCH", f"{in_ml}?fieldManager=somebody&force=true", "application/apply-patch+yaml"),
     ]
     assert (sent[0][3], sent[3][3]) == (DEPLOYMENT, patch)
     assert sent[4][3] == options | {"propagationPolicy": "Background"}

@@ -12,7 +12,7 @@ from penstock.model.kinds import KINDS
 from penstock.model.names import ANNOTATION_APPLIED
 from penstock.model.reasons import Reason
 from penstock.model.values import Manifest, Plan
-from penstock.shell import claims
+from penstock.shell import claims, handover
 from penstock.shell.cache import Cache, Child, Key, Scale
 from penstock.shell.kube import Api
 
@@ -78,7 +78,9 @@ async def act(kube: Api, cache: Cache, key: Key, wanted: Changes) -> None:
         ours = child is not None and child.is_ours(wanted.uid)
         if child and ours and child.name in rivals and _was_scaled(child, manifest):
             continue  # to repair it would be a fight without end
-        answer = await kube.apply(manifest if ours else await claims.claim(kube, key, wanted.uid, manifest))
+        claimed = manifest if ours else await claims.claim(kube, key, wanted.uid, manifest)
+        await handover.keep_number(kube, child, claimed)
+        answer = await kube.apply(claimed)
         cache.see_child(answer)
         _verify(cache, key, answer)
     for child in wanted.prune:

@@ -46,8 +46,8 @@ class Api(Protocol):
     fence: Fence | None
     on_request: OnRequest | None
 
-    async def apply(self, manifest: Object) -> Object:
-        """Server-side apply."""
+    async def apply(self, manifest: Object, manager: str = "") -> Object:
+        """Server-side apply, under another manager's name where one is given."""
 
     async def create(self, manifest: Object) -> Object:
         """POST."""
@@ -133,9 +133,9 @@ class Kube:
             )
         return cls(configuration, pool, manager)
 
-    async def apply(self, manifest: Object) -> Object:
-        """Server-side apply of our whole intent: what we applied before and left out now is removed."""
-        query = {"fieldManager": self._manager, "force": "true"}
+    async def apply(self, manifest: Object, manager: str = "") -> Object:
+        """Server-side apply of a manager's whole intent: what it applied before and left out now is removed."""
+        query = {"fieldManager": manager or self._manager, "force": "true"}
         return await self._write(_about(manifest, "apply", "PATCH", query=query, body=manifest, content_type=APPLY))
 
     async def create(self, manifest: Object) -> Object:
