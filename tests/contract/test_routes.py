@@ -46,6 +46,7 @@ SHARES = {
     "two": Shares(TWO),
     "header": Shares(TWO, Cohort("churn-2", (HEADER,))),
     "cookie": Shares(TWO, Cohort("churn-2", (COOKIE,))),
+    "parked": Shares(TWO, Cohort()),
     "copies": Shares({"churn-1": 100, "churn-2": 0}, mirror=("churn-2", 1)),
     "all": Shares(dict(zip(LONG, (0, 99, 1), strict=True)), Cohort(LONG[0], ODDEST), (LONG[0], 100)),
 }
@@ -87,7 +88,8 @@ def test_a_route_is_taken_and_read_back_as_it_was_written(
     found = gateway.read(live)
     assert found.message.startswith(UNANSWERED)
     cohort = shares.cohort.revision if shares.cohort else ""
-    assert replace(found, message="") == RouteSeen(shares.weights, False, cohort=cohort, mirror=shares.mirror)
+    wanted = RouteSeen(shares.weights, False, cohort=cohort, mirror=shares.mirror, parked=shares.cohort == Cohort())
+    assert replace(found, message="") == wanted
     assert is_settled(live, made)
 
 

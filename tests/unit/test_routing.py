@@ -57,8 +57,15 @@ def test_a_preview_has_its_own_names_and_one_revision() -> None:
 def test_what_would_match_every_request_is_never_made() -> None:
     with pytest.raises(AssertionError):
         gateway.make_preview(TRAFFIC, [], "churn-2")
-    with pytest.raises(AssertionError):
-        gateway.make(TRAFFIC, Shares(WEIGHTS, Cohort("churn-2", ())))
+    _, apart = gateway.make(TRAFFIC, Shares(WEIGHTS, Cohort("churn-2", ())))["rules"]
+    assert [match["headers"] for match in apart["matches"]] == [[gateway.NOBODY]]
+
+
+def test_a_parked_rule_is_there_for_nobody_and_leads_where_all_others_go() -> None:
+    main, apart = gateway.make(TRAFFIC, Shares(WEIGHTS, Cohort()))["rules"]
+    assert apart["backendRefs"] == main["backendRefs"]
+    seen = gateway.read(route(main, apart, conditions=TAKEN))
+    assert seen == RouteSeen(WEIGHTS, programmed=True, parked=True)
 
 
 COOKIES = [

@@ -9,13 +9,23 @@ from penstock.model.values import Cohort, Shares, Step, Workload, World
 
 def shares(world: World, status: Status) -> Shares:
     """Who should get which requests; the weights sum to 100, or there are none because nothing can answer yet."""
-    step = _present(world, status)
-    made = weights(world, status)
+    made, step = weights(world, status), _present(world, status)
     if not step or not status.candidate or not _arrived(world, status, step):
-        return Shares(made)
+        return Shares(made, _parked(world, status))
     name = status.candidate.revision
-    cohort = Cohort(name, step.match) if step.match else None
+    cohort = Cohort(name, step.match) if step.match else _parked(world, status)
     return Shares(made, cohort, (name, step.mirror) if step.mirror else None)
+
+
+def _parked(world: World, status: Status) -> Cohort | None:
+    """A place for a cohort before its step and after it: whoever belongs to a rule as it comes or goes may be refused.
+
+    It goes when the gateway has taken it that nobody belongs to it.
+    """
+    planned = status.candidate is not None and any(step.match for step in status.candidate.steps)
+    seen = world.route
+    stands = seen is not None and (bool(seen.cohort) or (seen.parked and not seen.programmed))
+    return Cohort() if planned or stands else None
 
 
 def _present(world: World, status: Status) -> Step | None:

@@ -58,10 +58,10 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Cohort:
-    """Requests that match any of these go to one revision, whatever the weights say."""
+    """Requests that match any of these go to one revision, whatever the weights say; without a match it is nobody."""
 
-    revision: str
-    match: tuple[PlannedMatch, ...]
+    revision: str = ""
+    match: tuple[PlannedMatch, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,17 @@ class Shares:
 
 @dataclass(frozen=True)
 class RouteSeen:
-    """What the route says, whether the gateway has taken it, its complaint; a Service is a route of one weight."""
+    """What the route says, whether the gateway has taken it, its complaint; a Service is a route of one weight.
+
+    `parked` says that the route has a place for a cohort to which nobody belongs.
+    """
 
     weights: Mapping[str, int]
     programmed: bool
     message: str = ""
     cohort: str = ""
     mirror: tuple[str, int] | None = None
+    parked: bool = False
 
     def reaches(self, revision: str) -> bool:
         """True where the revision gets any request, a copy too."""

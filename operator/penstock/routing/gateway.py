@@ -1,8 +1,12 @@
 """Gateway API: shares of the traffic by revision <-> one HTTPRoute of ours. No client: both sides are values.
 
 The main rule splits all requests by weight, and may copy some. The cohort's rule asks for a header beside the path; a
-gateway prefers it for that, wherever it stands, so it stands last: gateways name what they program by a rule's place.
-In front it would push the main rule to another name, and for a moment everybody would get the candidate.
+gateway prefers it for that, wherever it stands. Two things are due to how gateways carry a route into their proxies:
+
+- It stands last. What is programmed is named by a rule's place: in front it would push the main rule to another name,
+  and for a moment everybody would get the candidate.
+- It comes before its cohort and goes after it. A rule is matched before its backends are known to the proxy, and still
+  when they are forgotten, so whoever belongs to it at that moment gets a 503. While it is parked nobody does.
 """
 
 import re
@@ -14,13 +18,15 @@ from penstock.api.status import PlannedMatch
 from penstock.model.values import Cohort, Manifest, RouteSeen, Shares
 from penstock.routing.service import PORT
 
+NOBODY = {"type": "Exact", "name": "x-penstock-cohort", "value": "nobody"}
+
 
 def make(traffic: Traffic, shares: Shares) -> Manifest:
     """The HTTPRoute's spec: the revisions' Services by weight, in the order given, then who is treated apart."""
     copies = {"filters": [_mirror(*shares.mirror)]} if shares.mirror else {}
     backends = [_backend(name, weight) for name, weight in shares.weights.items()]
     main = {"matches": [_path(traffic)], **copies, "backendRefs": backends}
-    apart = [_cohort_rule(traffic, shares.cohort)] if shares.cohort else []
+    apart = [_cohort_rule(traffic, shares.cohort, backends)] if shares.cohort else []
     return _spec(traffic, traffic.hostnames, [main, *apart])
 
 
@@ -55,11 +61,14 @@ def _mirror(revision: str, percent: int) -> Manifest:
     return {"type": "RequestMirror", "requestMirror": {"backendRef": _service(revision), "percent": percent}}
 
 
-def _cohort_rule(traffic: Traffic, cohort: Cohort) -> Manifest:
-    """Any of the matches is enough. No copies here: what the candidate answers itself needs none."""
-    assert cohort.match  # without one the rule would match every request
-    matches = [_path(traffic) | {"headers": [_header(each)]} for each in cohort.match]
-    return {"matches": matches, "backendRefs": [_backend(cohort.revision, 100)]}
+def _cohort_rule(traffic: Traffic, cohort: Cohort, main: list[Manifest]) -> Manifest:
+    """Any of the matches is enough. No copies here: what the candidate answers itself needs none.
+
+    A parked rule has the main rule's backends, so that there is something behind it when its cohort comes and goes.
+    """
+    headers = [_header(each) for each in cohort.match] or [NOBODY]
+    matches = [_path(traffic) | {"headers": [each]} for each in headers]
+    return {"matches": matches, "backendRefs": [_backend(cohort.revision, 100)] if cohort.match else main}
 
 
 def _header(match: PlannedMatch) -> Manifest:
@@ -83,19 +92,26 @@ def read(route: Mapping[str, Any]) -> RouteSeen:
     rules = spec.get("rules") or []
     main: Manifest = next((rule for rule in rules if not _is_apart(rule)), {})
     apart: Manifest = next((rule for rule in rules if _is_apart(rule)), {})
+    parked = _is_parked(apart)
     answers = [_answer(route, ref) for ref in spec.get("parentRefs") or []]
     return RouteSeen(
         _weights(main),
         programmed=all(a == "" for a in answers),
         message=next((a for a in answers if a), ""),
-        cohort=next(iter(_weights(apart)), ""),
+        cohort="" if parked else next(iter(_weights(apart)), ""),
         mirror=_copies(main),
+        parked=parked,
     )
 
 
 def _is_apart(rule: Mapping[str, Any]) -> bool:
     """True for the cohort's rule: it asks for more than a path."""
     return any(match.get("headers") for match in rule.get("matches") or [])
+
+
+def _is_parked(rule: Mapping[str, Any]) -> bool:
+    headers = [header for match in rule.get("matches") or [] for header in match.get("headers") or []]
+    return bool(headers) and all(header["name"] == NOBODY["name"] for header in headers)
 
 
 def _weights(rule: Mapping[str, Any]) -> dict[str, int]:
