@@ -12,12 +12,15 @@ def judged(world: World, step: Step) -> Verdict:
     """Silence waits; a pass needs evidence."""
     candidate = world.status.candidate
     assert candidate
+    if not (world.spec and world.spec.analysis):
+        return Verdict(
+            Outcome.WAIT, Reason.NOT_ENOUGH_EVIDENCE, "this step is judged, but spec.analysis is gone: bring it back"
+        )
     silent = [a.message for a in world.answers.values() if isinstance(a, Silence)]
     if silent:
         return Verdict(Outcome.WAIT, Reason.METRICS_UNAVAILABLE, silent[0])
     until = read(candidate.shifted_at) + timedelta(seconds=step.seconds) if candidate.shifted_at else world.now
     missing = [e for e in candidate.evidence if e.verdict is not VerdictName.PASS or not _reaches(e, until)]
-    assert world.spec and world.spec.analysis
     if missing or len(candidate.evidence) < len(world.spec.analysis.metrics):
         return Verdict(Outcome.WAIT, Reason.NOT_ENOUGH_EVIDENCE, _lacks(missing))
     return Verdict(Outcome.PASS, Reason.STEP_ENTERED, "every metric passed")

@@ -65,7 +65,7 @@ def _forget(world: World) -> tuple[Status, tuple[Notice, ...]]:
 
 
 def _stands(world: World, taken: Acted) -> bool:
-    """Whether the annotation is as it was; of an approval also the name, since the next person writes the same words."""
+    """Whether the annotation is as it was; of an approval also the name, as the next person writes the same words."""
     another = taken.action == Action.APPROVE.value and "requested-by" in world.annotations and taken.by != _who(world)
     return world.annotations.get(taken.action, "")[:LONGEST] == taken.value and not another
 
@@ -133,33 +133,45 @@ def _kept(world: World) -> str:
 
 def _undo(world: World, order: Order) -> Turn:
     """Go back to a kept revision: it walks the steps, unless it was good until lately."""
-    status, kept = world.status, world.snapshots.get(order.revision)
+    kept = world.snapshots.get(order.revision)
+    stable = world.status.stable
+    if why := _not_undoable(world, order.revision):
+        return _ignored(world, order, why)
+    assert kept and stable
+    left = _dropped(world, order, kept.version)
+    if order.revision == stable.revision:
+        return left
+    begun = moves.start(replace(world, status=left.status), Aim(order.revision, kept.version, order.by))
+    return Turn(begun.status, left.notices + begun.notices)
+
+
+def _not_undoable(world: World, revision: str) -> str:
+    """Why nobody can go back to the revision now; empty where it is possible."""
     assert world.spec
-    if refused := _refusal(status, order.revision):
-        return _ignored(world, order, f"it was rejected ({refused.reason}); penstock.dev/retry={order.revision} first")
-    if not status.stable or not kept:
-        return _ignored(world, order, f"unknown; kept are {_kept(world)}")
-    wanted, notices = wanted_revision(world), tuple[Notice, ...]()
-    if status.candidate and status.candidate.revision == order.revision:
-        return _ignored(world, order, "it is being tried already")
+    status, wanted = world.status, wanted_revision(world)
+    if refused := _refusal(status, revision):
+        return f"it was rejected ({refused.reason}); penstock.dev/retry={revision} first"
+    if not status.stable or revision not in world.snapshots:
+        return f"unknown; kept are {_kept(world)}"
+    if status.candidate:
+        return "it is being tried already" if status.candidate.revision == revision else ""
     decided = wanted == status.stable.revision or _refusal(status, wanted)
-    if not status.candidate and order.revision == status.stable.revision and decided:
-        return _ignored(world, order, f"it is stable already; kept are {_kept(world)}")
-    if status.candidate and status.candidate.revision != wanted:
-        left = moves.supersede(world, order.revision, order.by)
-        status, notices = left.status, left.notices
-    elif status.candidate:
-        left = moves.reject(world, Refusal(Reason.UNDONE, f"undone by {order.by}", order.by))
-        status, notices = left.status, left.notices
-    elif wanted != order.revision and not _refusal(status, wanted):  # why it was refused is not written over
-        what = (wanted, world.spec.model.version)
-        status = moves.refuse(world, status, what, Refusal(Reason.UNDONE, f"undone by {order.by}", order.by))
-        text = f"{order.by} goes back to {order.revision} (version {kept.version})"
-        notices = (Notice(False, Reason.UNDONE, text, order.revision, order.by),)
-    if order.revision == status.stable.revision:  # type: ignore[union-attr]  # nothing above takes it away
-        return Turn(status, notices)
-    begun = moves.start(replace(world, status=status), Aim(order.revision, kept.version, order.by))
-    return Turn(begun.status, notices + begun.notices)
+    return f"it is stable already; kept are {_kept(world)}" if revision == status.stable.revision and decided else ""
+
+
+def _dropped(world: World, order: Order, version: str) -> Turn:
+    """What is tried, or wanted, instead of the revision that a person goes back to is put aside."""
+    assert world.spec
+    status, wanted = world.status, wanted_revision(world)
+    why = Refusal(Reason.UNDONE, f"undone by {order.by}", order.by)
+    if status.candidate:
+        wished = status.candidate.revision == wanted
+        return moves.reject(world, why) if wished else moves.supersede(world, order.revision, order.by)
+    if wanted == order.revision or _refusal(status, wanted):  # why it was refused is not written over
+        return Turn(status)
+    text = f"{order.by} goes back to {order.revision} (version {version})"
+    notice = Notice(False, Reason.UNDONE, text, order.revision, order.by)
+    return Turn(moves.refuse(world, status, (wanted, world.spec.model.version), why), (notice,))
 
 
 def _retry(world: World, order: Order) -> Turn:

@@ -175,9 +175,20 @@ def _walk(world: World) -> Turn:
         told = _told_once(before, failed)
     own = _first_wait(world, step, (n for n in step.checks if n not in GATES))
     gate = _first_wait(world, step, (n for n in step.checks if n in GATES))
+    late = () if own else _nobody_agreed(world, step)
     world = _with(world, _clocks(world, step, (own, gate)))
     turn = _verdict(world, (own, gate), failed)
-    return replace(turn, notices=told + turn.notices)
+    return replace(turn, notices=told + late + turn.notices)
+
+
+def _nobody_agreed(world: World, step: Step) -> tuple[Notice, ...]:
+    """An approval that has timed out without taking the candidate off is told once."""
+    said = any(c.reason == Reason.APPROVAL_TIMED_OUT.value for c in world.status.conditions)
+    found = CHECKS["approved"](world, step) if "approved" in step.checks else None
+    if said or not found or found.reason is not Reason.APPROVAL_TIMED_OUT or found.outcome is Outcome.FAIL:
+        return ()
+    assert world.status.candidate
+    return (Notice(True, found.reason, found.message, world.status.candidate.revision),)
 
 
 def _with(world: World, candidate: Trying) -> World:

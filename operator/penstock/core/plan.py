@@ -183,13 +183,23 @@ def _sizes(world: World, status: Status) -> dict[str, int]:
     tried = strategy.present_step(world, candidate).replicas if candidate else 0
     if status.stable:  # first, so that what makes room does so before the room is needed
         full = strategy.full_size(world, candidate.stable_replicas if candidate else 0)
-        made[status.stable.revision] = max(0, full - tried) if candidate and candidate.replaces else full
+        made[status.stable.revision] = (
+            _yielded(world, status, (full, tried)) if candidate and candidate.replaces else full
+        )
     if candidate:
         made[candidate.revision] = tried
     for gone in (each for each in status.leaving if not each.given):
         if not traffic.is_gone(world, gone.revision, gone.after) and _is_there(world, gone.revision):
             made[gone.revision] = _leaving_size(world, status, gone)
     return made
+
+
+def _yielded(world: World, status: Status, sizes: tuple[int, int]) -> int:
+    """Pods that the stable revision keeps where it makes room: one while it has traffic, unless there is only one."""
+    assert status.stable
+    full, tried = sizes
+    routed = world.route is not None and bool(world.route.weights.get(status.stable.revision))
+    return max(full - tried, 1 if routed and full > 1 else 0)
 
 
 def _is_there(world: World, revision: str) -> bool:

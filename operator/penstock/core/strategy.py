@@ -137,8 +137,9 @@ def full_step(candidate: Trying) -> int:
 
 def serves(world: World, revision: str) -> bool:
     """Whether the revision answers anybody, or is about to: its pods are ready, or the route names it."""
-    routed = world.route is not None and bool(world.route.weights.get(revision))
-    return routed or world.workloads.get(revision, Workload()).ready > 0
+    # A route is made only once pods are ready; a Service selects its revision from the first moment on.
+    routed = world.spec and world.spec.traffic and world.route and world.route.weights.get(revision)
+    return bool(routed) or world.workloads.get(revision, Workload()).ready > 0
 
 
 def running(world: World) -> int:

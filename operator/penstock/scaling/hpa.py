@@ -15,7 +15,7 @@ def make(scaling: Scaling, deployment: str, floor: int) -> Manifest:
     most = scaling.max_replicas or scaling.min_replicas
     return {
         "scaleTargetRef": target,
-        "minReplicas": min(floor, most),
+        "minReplicas": max(1, min(floor, most)),
         "maxReplicas": most,
         "metrics": [_metric(m.name.value, m.target) for m in scaling.metrics],
     }
