@@ -1,0 +1,76 @@
+"""Clients of one model: real rows at a fixed rate, never a retry, every answer written down with who gave it."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from examples.demo.load import Question, read_answer, shuffled
+from examples.demo.records import NO_ANSWER, OK, Answer
+
+PATIENCE = aiohttp.ClientTimeout(total=5)
+
+
+@dataclass
+class Crowd:
+    """So many requests a second to one address; `rows` may be changed while it runs."""
+
+    url: str
+    rows: list[Question]
+    rate: float = 20.0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    lasting: bool = True
+    answers: list[Answer] = field(default_factory=list)
+
+    async def run(self) -> None:
+        """Send until cancelled; what is under way then is waited for, as everything sent counts."""
+        pool = aiohttp.TCPConnector(limit=0, force_close=not self.lasting)
+        flying: set[asyncio.Task[None]] = set()
+        async with aiohttp.ClientSession(connector=pool, timeout=PATIENCE, trust_env=False) as session:
+            try:
+                await self._send(session, flying)
+            finally:
+                await asyncio.gather(*flying)
+
+    async def _send(self, session: aiohttp.ClientSession, flying: set[asyncio.Task[None]]) -> None:
+        start, number, rows = time.time(), 0, self.rows
+        asked = shuffled(rows)
+        while True:
+            if rows is not self.rows:
+                rows = self.rows
+                asked = shuffled(rows)
+            task = asyncio.create_task(self._ask(session, next(asked), start + number / self.rate))
+            flying.add(task)
+            task.add_done_callback(flying.discard)
+            number += 1
+            await asyncio.sleep(max(0.0, start + number / self.rate - time.time()))
+
+    async def _ask(self, session: aiohttp.ClientSession, question: Question, due: float) -> None:
+        sent = time.time()
+        headers = {"Content-Type": "application/json", **self.headers}
+        try:
+            async with session.post(self.url, data=question.body, headers=headers) as response:
+                found = await response.json(content_type=None) if response.status == OK else {}
+                status = response.status
+        except (aiohttp.ClientError, TimeoutError, ConnectionError):
+            found, status = {}, NO_ANSWER
+        version, right = read_answer(status, found, question.label)
+        self.answers.append(Answer(sent, time.time() - due, status, version, right))
+
+    def failed(self) -> list[Answer]:
+        """Everything but a 200."""
+        return [a for a in self.answers if a.failed]
+
+
+def versions(answers: Iterable[Answer]) -> Counter[str]:
+    """Answers by the version that gave them."""
+    return Counter(a.version for a in answers if not a.failed)
+
+
+def share(answers: Iterable[Answer], version: str) -> float:
+    """Percent of the answers that a version gave."""
+    counts = versions(answers)
+    return 100 * counts[version] / max(1, counts.total())

@@ -1,0 +1,94 @@
+"""Plays stories side by side on one cluster, and keeps what came of each."""
+
+import asyncio
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import joblib
+
+from examples.demo import EXAMPLES, models, setup
+from examples.demo.load import questions
+from examples.demo.setup import PATIENCE, Place
+from tests.e2e.stories.scene import NAMESPACE, House, Scene
+
+Story = Callable[[Scene], Awaitable[None]]
+TOGETHER = 4  # stories at a time: what two cores can start pods for
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a story."""
+
+    seconds: float
+    requests: int
+    failed: int
+    trouble: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def open_house(place: Place) -> Iterator[House]:
+    """A namespace with its gateway and watches; gone in the end."""
+    kubectl = place.kubectl
+    kubectl.run("delete", "namespace", NAMESPACE, "--ignore-not-found", f"--timeout={PATIENCE}")
+    for file in ("namespace.yaml", "gateway.yaml"):
+        text = (EXAMPLES / "digits" / file).read_text()
+        kubectl.apply(
+            text.replace("namespace: digits", f"namespace: {NAMESPACE}").replace("name: digits", f"name: {NAMESPACE}")
+        )
+    kubectl.run("wait", "--for=condition=Programmed", "gateway/models", "-n", NAMESPACE, f"--timeout={PATIENCE}")
+    address = kubectl.get("gateway", "models", "-n", NAMESPACE)["status"]["addresses"][0]["value"]
+    rows = questions(setup.rows())
+    house = House(kubectl, address, place.spell, rows, [rows[n] for n in sane_rows()])
+    house.watch()
+    try:
+        yield house
+    finally:
+        house.close()
+        kubectl.run("delete", "namespace", NAMESPACE, "--wait=false")
+
+
+def sane_rows() -> list[int]:
+    """Numbers of the rows that v3 can handle."""
+    model = joblib.load(setup.scratch() / "models" / "v3" / "model.joblib")
+    _, ask = models.split()
+    found = []
+    for number, row in enumerate(ask.pixels):
+        try:
+            model.predict([row])
+        except ValueError:
+            continue
+        found.append(number)
+    return found
+
+
+def play(house: House, stories: Mapping[str, Story], together: int = TOGETHER) -> dict[str, Outcome]:
+    """All stories, some at a time; one that fails does not end the others."""
+    return asyncio.run(_play(house, stories, together))
+
+
+async def _play(house: House, stories: Mapping[str, Story], together: int) -> dict[str, Outcome]:
+    seats = asyncio.Semaphore(together)
+
+    async def one(name: str, story: Story) -> Outcome:
+        async with seats:
+            return await tell(Scene(house, name), story)
+
+    told = await asyncio.gather(*(one(name, story) for name, story in stories.items()))
+    return dict(zip(stories, told, strict=True))
+
+
+async def tell(scene: Scene, story: Story) -> Outcome:
+    """One story; its clients go home and its objects are removed whatever happens."""
+    began, trouble = time.time(), ""
+    try:
+        await story(scene)
+    except Exception:  # kept for the test that is named after the story
+        trouble = f"{traceback.format_exc()}\nEvents: {scene.reasons()}\nstatus: {scene.status}"
+    await scene.quiet()
+    await scene.kubectl("delete", "modeldeployment", scene.name, "--ignore-not-found", "--wait=false")
+    answers = scene.answers()
+    return Outcome(time.time() - began, len(answers), sum(a.failed for a in answers), trouble, scene.notes)

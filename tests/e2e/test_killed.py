@@ -1,0 +1,63 @@
+"""The operator's process is killed at each step boundary, under load: no step twice, no failed request, same end."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+from examples.demo import setup
+from tests.e2e.conftest import Stage
+from tests.e2e.stories.canaries import first
+from tests.e2e.stories.play import open_house, play
+from tests.e2e.stories.scene import Scene
+from tests.e2e.test_story import is_operator
+
+ROLLOUT = {
+    "canary": {"steps": [{"weight": w, "duration": "3s"} for w in (20, 60)]},
+    "bake": {"duration": "3s"},
+    "deadline": "3m",
+}
+
+
+def kill(stage: Stage) -> None:
+    """SIGKILL, so that nothing can be put in order."""
+    where = ("--namespace=penstock-system", "--output=jsonpath={.items[*].metadata.uid}")
+    uids = stage.kubectl("get", "pods", *where).split()
+    found = [int(f.name) for f in Path("/proc").glob("[0-9]*") if is_operator(f, uids)]
+    assert found, "the operator is not running"
+    for pid in found:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_the_operator_is_killed_at_each_step_boundary(stage: Stage) -> None:
+    killed: list[int] = []
+
+    async def story(scene: Scene) -> None:
+        await first(scene, ROLLOUT)
+        await scene.apply("v2", ROLLOUT)
+        for number in range(4):
+            await scene.until(lambda s, n=number: s.candidate.get("step", -1) >= n or _is_over(s))  # type: ignore[misc]
+            if not _is_over(scene):
+                killed.append(scene.candidate["step"])
+                await asyncio.to_thread(kill, stage)
+                await scene.until(lambda s, n=number: s.candidate.get("step", -1) > n or _is_over(s), 300)  # type: ignore[misc]
+        await scene.settled("v2")
+        assert [e["reason"] for e in scene.status["history"]] == ["Promoted", "Promoted"]
+        given = [
+            max(w for name, w in g.items() if name == scene.status["stable"]["revision"])
+            for _, g in scene.weights()
+            if scene.status["stable"]["revision"] in g
+        ]
+        walked = given[: given.index(100) + 1]
+        assert walked == sorted(walked), f"backwards: {walked}"
+        scene.no_failure()
+
+    with open_house(setup.prepare(stage.name)) as house:
+        outcome = play(house, {"killed": story})["killed"]
+    print(f"killed at steps {killed}: {outcome.seconds:.0f} s, {outcome.requests} requests, {outcome.failed} failed")
+    assert not outcome.trouble, outcome.trouble
+    assert len(killed) >= 3
+
+
+def _is_over(scene: Scene) -> bool:
+    return bool(scene.status.get("stable", {}).get("version") == "v2")

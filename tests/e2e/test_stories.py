@@ -1,0 +1,78 @@
+"""Every strategy and every turn of fate, on the real cluster, under real load. Told side by side; one test for each."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from examples.demo import setup
+from tests.e2e.conftest import Stage
+from tests.e2e.stories import canaries, others
+from tests.e2e.stories.play import Outcome, Story, open_house, play
+
+STORIES: dict[str, Story] = {
+    "canary-good": canaries.good,
+    "canary-bad": canaries.bad,
+    "supersede": canaries.supersede,
+    "revert": canaries.revert,
+    "abort-and-retry": canaries.abort_and_retry,
+    "undo": canaries.undo,
+    "pause": canaries.pause,
+    "approval": canaries.approval,
+    "bake-good": canaries.bake_good,
+    "bake-breach": canaries.bake_breach,
+    "never-ready-then-fixed": canaries.never_ready_then_fixed,
+    "blue-green": others.blue_green,
+    "blue-green-by-service": others.blue_green_by_service,
+    "shadow": others.shadow,
+    "shadow-bad": others.shadow_bad,
+    "ab-by-header": others.ab_by_header,
+    "ab-by-cookie": others.ab_by_cookie,
+    "ab-bad": others.ab_bad,
+    "rolling": others.rolling,
+    "deleted": others.deleted,
+    "orphaned": others.orphaned,
+    "adopted": others.adopted,
+    "configured": others.configured,
+}
+
+
+NAMES = os.environ.get("STORIES", " ".join(STORIES)).split()
+
+
+@pytest.fixture(scope="module")
+def told(stage: Stage) -> Iterator[dict[str, Outcome]]:
+    with open_house(setup.prepare(stage.name)) as house:
+        found = play(house, {name: STORIES[name] for name in NAMES})
+    if report := os.environ.get("STORIES_REPORT"):
+        Path(report).write_text(table(found))
+    yield found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_on_the_real_cluster(told: dict[str, Outcome], name: str) -> None:
+    outcome = told[name]
+    print(
+        f"{name}: {outcome.seconds:.0f} s, {outcome.requests} requests, {outcome.failed} failed, {dict(outcome.notes)}"
+    )
+    assert not outcome.trouble, outcome.trouble
+
+
+def table(found: dict[str, Outcome]) -> str:
+    """The report: what was told, with its figures."""
+    lines = [
+        "# Stories on the real cluster",
+        "",
+        "Written by `STORIES_REPORT=docs/reports/stories.md make e2e`: real pods, gateway, Prometheus, models;",
+        "clients that never retry. Failed requests are allowed only where a bad version answered them.",
+        "",
+        "| story | what it shows | seconds | requests | failed | measured | result |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, o in found.items():
+        notes = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in o.notes.items())
+        shown = (STORIES[name].__doc__ or "").split("\n")[0]
+        result = "failed" if o.trouble else "passed"
+        lines.append(f"| {name} | {shown} | {o.seconds:.0f} | {o.requests:,} | {o.failed} | {notes} | {result} |")
+    return "\n".join(lines) + "\n"
