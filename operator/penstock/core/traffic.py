@@ -36,7 +36,9 @@ def _arrived(world: World, status: Status, step: Step) -> bool:
     """The candidate has the pods that the step needs, or had them and still has some."""
     assert status.candidate
     ready = _ready(world, status.candidate.revision)
-    return ready >= step.replicas or (ready > 0 and status.candidate.shifted_at is not None)
+    # Where stable pods make room, the last of them goes only after its traffic: all but one pod must do until then.
+    enough = max(1, step.replicas - 1) if status.candidate.replaces and step.weight == 100 else step.replicas
+    return ready >= enough or (ready > 0 and status.candidate.shifted_at is not None)
 
 
 def weights(world: World, status: Status) -> dict[str, int]:
@@ -47,7 +49,7 @@ def weights(world: World, status: Status) -> dict[str, int]:
     home = status.stable.revision
     # Never flee to an unready home: while no stable pod can answer, what stands in the route stays.
     standing = {name: world.route.weights.get(name, 0) for name in wanted}
-    rises = standing.get(home, 0) < wanted[home]
+    rises = standing.get(home, 0) < wanted.get(home, 0)
     if not rises or sum(standing.values()) != 100:
         return wanted
     can = _can_carry(world, status)
@@ -99,7 +101,9 @@ def _is_listable(world: World, status: Status, what: tuple[str, dict[str, int]])
     name, made = what
     if ("Service", name) in world.owned:
         return True
-    moves = world.route is None or any(world.route.weights.get(n, 0) != weight for n, weight in made.items())
+    seen = world.route
+    moves = seen is None or any(seen.weights.get(n, 0) != weight for n, weight in made.items())
+    moves |= seen is not None and bool(seen.cohort or seen.mirror)
     return status.candidate is not None and name == status.candidate.revision and not moves
 
 
