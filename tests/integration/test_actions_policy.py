@@ -133,7 +133,7 @@ def test_nobody_acts_under_the_name_that_stands(model: Model) -> None:
     refused(model.annotate("only-abort", f"abort={model.revision}"), "requested-by must be .* here only-abort")
 
 
-def test_a_name_with_signs_in_it_can_be_model_as_the_message_says(model: Model) -> None:
+def test_a_name_with_signs_in_it_can_be_typed_as_the_message_says(model: Model) -> None:
     user = "https://login.corp/#o'neill"
     abort, _ = model.asks(user, "abort")
     said = refused(model.annotate(user, abort), "requested-by must be")
@@ -230,6 +230,7 @@ def test_no_other_action_makes_an_approval_that_nobody_gave(model: Model, user: 
         ("pause=yes", 'pause can only be "true"; to go on, .*penstock.dev/pause- '),
         ("pause=false", 'pause can only be "true"'),
     ],
+    ids=range(12),
 )
 def test_a_value_that_says_nothing_is_refused_in_words_that_name_the_fix(model: Model, words: str, said: str) -> None:
     refused(model.annotate("anna", words.format(model.revision), "requested-by=anna"), said)

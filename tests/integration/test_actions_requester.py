@@ -68,11 +68,14 @@ def test_a_typed_name_is_judged_and_not_put_right(model: Model) -> None:
     refused(done, "requested-groups must be groups of ben")
 
 
-def test_who_resumes_is_written_even_where_apply_takes_everything_away(plane: ControlPlane) -> None:
+@pytest.mark.parametrize("options", [(), ("--server-side",)], ids=["client-side", "server-side"])
+def test_who_resumes_is_written_even_where_apply_takes_everything_away(
+    plane: ControlPlane, options: tuple[str, ...]
+) -> None:
     git, model = "system:serviceaccount:ml:git", Model(plane, "ml", f"git{next(numbers)}")
-    taken(model.run(git, "apply", "-f", "-", text=manifest(model.name, pause="true")))
-    assert model.stored() == {"pause": "true", "requested-by": git}
-    taken(model.run("anna", "apply", "-f", "-", text=manifest(model.name)))
+    text = manifest(model.name, pause="true", requested_by=git)
+    taken(model.run(git, "apply", *options, "-f", "-", text=text))
+    taken(model.run("anna", "apply", *options, "-f", "-", text=manifest(model.name)))
     assert model.stored() == {"requested-by": "anna"}
 
 
@@ -94,6 +97,16 @@ def test_an_approval_that_was_taken_up_makes_way_for_the_next_person(model: Mode
     model.take_up()
     taken(model.annotate("anna", "pause=true"))
     assert model.stored() == {"pause": "true", "requested-by": "anna"}
+
+
+def test_a_request_that_asks_for_nothing_is_left_as_it_is(model: Model) -> None:
+    words = (f"approve={model.revision}/1", f"abort={model.revision}", "requested-groups=ml-leads")
+    taken(model.annotate("anna", *words, groups=("ml-leads",)))
+    before = model.stored()
+    taken(model.run("editor", "patch", "mdep", model.name, "--type=merge", "-p", EDIT_SPEC))
+    assert model.stored() == before
+    taken(model.annotate("editor", "approve-", "abort-", "requested-by-", "requested-groups-"))
+    assert model.stored() == {}
 
 
 def test_an_abort_waits_for_nothing_that_would_go_forward(model: Model) -> None:
