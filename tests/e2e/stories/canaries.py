@@ -39,7 +39,7 @@ async def bad(scene: Scene) -> None:
     """A version that fails on part of the rows is taken off; nobody else's requests fail, none after weight 0."""
     await first(scene)
     await scene.apply("v3", CANARY)
-    await scene.rejected("ErrorRateAboveLimit")
+    await scene.rejected("ErrorRateAbove")
     home = scene.status["stable"]["revision"]
     await scene.until(lambda s: s.weights()[-1][1].get(home) == 100)
     off = scene.since(home)
@@ -171,7 +171,7 @@ async def bake_breach(scene: Scene) -> None:
     scene.crowds[0].rows = scene.house.rows
     await scene.until(lambda s: any(a.failed for a in s.answers()))
     failed = time.time()
-    await scene.rejected("ErrorRateAboveLimit")
+    await scene.rejected("ErrorRateAbove")
     await scene.until(lambda s: s.weights()[-1][1].get(home) == 100)
     back = scene.since(home)
     scene.note(seconds_from_first_failure_to_return=round(back - failed, 1))

@@ -79,7 +79,7 @@ async def shadow_bad(scene: Scene) -> None:
     await scene.settled("v1")
     scene.crowd()
     await scene.apply("v3", wish)
-    await scene.rejected("ErrorRateAboveLimit")
+    await scene.rejected("ErrorRateAbove")
     assert set(versions(scene.answers())) == {"v1"}
     scene.no_failure()
 
@@ -125,7 +125,7 @@ async def ab_bad(scene: Scene) -> None:
     await scene.settled("v1")
     others, cohort = scene.crowd(rate=10.0), scene.crowd(headers={"x-cohort": "beta"}, rate=10.0)
     await scene.apply("v3", wish)
-    await scene.rejected("ErrorRateAboveLimit")
+    await scene.rejected("ErrorRateAbove")
     assert cohort.failed()
     assert not others.failed()
 

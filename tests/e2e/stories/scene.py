@@ -183,9 +183,9 @@ class Scene:
         await self.until(lambda s: s.ready.get("status") == "True" and s.status["stable"]["version"] == version)
 
     async def rejected(self, reason: str) -> None:
-        """Wait until the wanted version was taken off for this reason."""
+        """Wait until the wanted version was taken off for this reason, or one that begins so."""
         await self.until(lambda s: s.ready.get("reason") == "RolledBack")
-        assert self.status["rejected"][-1]["reason"] == reason, self.status["rejected"]
+        assert self.status["rejected"][-1]["reason"].startswith(reason), self.status["rejected"]
 
     async def step(self, number: int, version: str = "v2") -> None:
         """Wait until a candidate is in a step, counted from 0, and has its traffic."""
