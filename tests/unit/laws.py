@@ -109,6 +109,17 @@ def weights_sum_up_and_never_run_ahead_of_readiness(move: Move) -> bool:
     return bool(move.weights)
 
 
+def traffic_does_not_flee_to_an_unready_home(move: Move) -> bool:
+    """While no pod of the stable revision can answer, what stands in the route stays or goes to whoever can."""
+    stable, seen = move.plan.status.stable, move.world.route
+    if not stable or not seen or not move.weights or move.ready(stable.revision):
+        return False
+    if sum(seen.weights.get(name, 0) for name in move.weights) != 100:
+        return False  # the route names others, or nobody yet
+    assert move.weights.get(stable.revision, 0) <= seen.weights.get(stable.revision, 0)
+    return True
+
+
 def only_stable_and_candidate_get_anything(move: Move) -> bool:
     """Except what stands in the route already, while the home has no pod or gives its traffic back pod by pod."""
     shares = traffic.shares(move.world, move.plan.status)
@@ -266,6 +277,7 @@ def nothing_is_removed_that_the_route_reaches(move: Move) -> bool:
 LAWS: tuple[Law, ...] = (
     states_follow_the_table,
     weights_sum_up_and_never_run_ahead_of_readiness,
+    traffic_does_not_flee_to_an_unready_home,
     only_stable_and_candidate_get_anything,
     a_rejected_revision_is_not_tried,
     nothing_goes_forward_while_held,
