@@ -1,26 +1,20 @@
-"""Laws over everything that is rendered, whatever the wish: what is written is read back, pods stay restricted, hashes
-are of the user's words alone."""
+"""Laws over all that is rendered, whatever the wish: pods stay restricted, hashes are of the user's words alone."""
 
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from penstock.api.fields import Name
-from penstock.api.rollout import Match
 from penstock.api.runtime import Container, RuntimeSpec
 from penstock.api.serving import EnvVar, Server
-from penstock.api.spec import DeletionPolicy, Spec, Traffic
-from penstock.api.status import PlannedMatch
+from penstock.api.spec import DeletionPolicy, Spec
 from penstock.core.desired import make_revision, read_snapshot
 from penstock.core.plan import decide
 from penstock.core.template import intent, wanted_revision
 from penstock.model.kinds import KINDS
 from penstock.model.names import revision_name
-from penstock.model.values import Cohort, RouteSeen, Shares, World
-from penstock.routing import gateway, service
+from penstock.model.values import World
 from tests.golden.turns import TURNS, deployments, middle, runtimes, snapshot, templates, world
 
 Object = dict[str, Any]
@@ -29,100 +23,6 @@ ALL = [
     for name, live in deployments().items()
     for kind, turn in TURNS.items()
 ]
-# How long an example takes on a busy machine says nothing about a law.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-names = st.text("az09-", max_size=20).map(lambda middle: f"a{middle}z")
-traffics = st.builds(
-    Traffic.model_validate,
-    st.fixed_dictionaries(
-        {"gateway": st.fixed_dictionaries({"name": names}, optional={"namespace": names, "sectionName": names})},
-        optional={"hostnames": st.lists(names, max_size=3), "path": st.sampled_from(["/", "/v2/models/churn"])},
-    ),
-)
-
-
-@st.composite
-def weights(draw: st.DrawFn) -> dict[str, int]:
-    """Weights of one to three revisions that sum to 100."""
-    revisions = draw(st.lists(names, min_size=1, max_size=3, unique=True))
-    first, second = sorted((draw(st.integers(0, 100)), draw(st.integers(0, 100))))
-    cut = {1: [100], 2: [first, 100 - first], 3: [first, second - first, 100 - second]}[len(revisions)]
-    return dict(zip(revisions, cut, strict=True))
-
-
-tokens = st.text("aZ09-_.", max_size=20).map(lambda rest: f"t{rest}")
-matches = st.builds(Match, header=tokens, value=tokens) | st.builds(Match, cookie=tokens, value=tokens)
-planned = st.builds(lambda match: PlannedMatch.model_validate(match.model_dump()), matches)
-
-
-@st.composite
-def all_shares(draw: st.DrawFn) -> Shares:
-    """Whole shares: weights, and one revision of them or another with a cohort or a place for one, and with copies."""
-    made = draw(weights())
-    revision = st.sampled_from(list(made)) | names
-    cohorts = st.builds(Cohort, revision, st.lists(planned, min_size=1, max_size=4).map(tuple))
-    copies = st.tuples(revision, st.integers(1, 100))
-    return Shares(made, draw(st.none() | st.just(Cohort()) | cohorts), draw(st.none() | copies))
-
-
-def as_stored(traffic: Traffic, shares: Shares, answers: dict[str, str], observed: int = 4) -> Object:
-    """The HTTPRoute as the API server gives it back in generation 4, with one parent's answers."""
-    conditions = [{"type": kind, "status": value, "observedGeneration": observed} for kind, value in answers.items()]
-    parents = [{"parentRef": {"name": traffic.gateway.name}, "conditions": conditions}] if answers else []
-    meta = {"name": "churn", "namespace": "ml", "generation": 4}
-    return {"metadata": meta, "spec": gateway.make(traffic, shares), "status": {"parents": parents}}
-
-
-TAKEN = {"Accepted": "True", "ResolvedRefs": "True"}
-
-
-@unhurried
-@given(traffics, all_shares())
-def test_the_shares_that_are_written_are_read_back(traffic: Traffic, shares: Shares) -> None:
-    seen = gateway.read(as_stored(traffic, shares, TAKEN))
-    cohort = shares.cohort.revision if shares.cohort else ""
-    parked = shares.cohort == Cohort()
-    assert seen == RouteSeen(shares.weights, programmed=True, cohort=cohort, mirror=shares.mirror, parked=parked)
-    assert list(seen.weights) == list(shares.weights)
-
-
-@unhurried
-@given(traffics, all_shares())
-def test_whoever_belongs_to_no_cohort_is_routed_as_if_there_were_none(traffic: Traffic, shares: Shares) -> None:
-    route, plain = (gateway.make(traffic, each) for each in (shares, replace(shares, cohort=None)))
-    assert route["rules"][0] == plain["rules"][0] and len(plain["rules"]) == 1
-    assert {**route, "rules": []} == {**plain, "rules": []}
-    assert all(match["headers"] for rule in route["rules"][1:] for match in rule["matches"])
-
-
-@unhurried
-@given(traffics, st.lists(names, min_size=1, max_size=3), names)
-def test_a_preview_is_read_back_and_shares_no_name_with_the_rest(
-    traffic: Traffic, hostnames: list[str], revision: str
-) -> None:
-    made = gateway.make_preview(traffic, hostnames, revision)
-    stored = as_stored(traffic, Shares({}), TAKEN) | {"spec": made}
-    assert gateway.read(stored) == RouteSeen({revision: 100}, programmed=True)
-    assert made["hostnames"] == hostnames
-    assert made["parentRefs"] == gateway.make(traffic, Shares({revision: 100}))["parentRefs"]
-
-
-@unhurried
-@given(st.integers(1, 65535), names)
-def test_the_revision_that_a_service_is_given_is_read_back(port: int, revision: str) -> None:
-    assert service.read({"spec": service.make(port, revision)}) == RouteSeen({revision: 100}, programmed=True)
-
-
-@unhurried
-@given(traffics, all_shares(), st.sampled_from([("False", 4), ("Unknown", 4), ("True", 3)]), st.sampled_from([*TAKEN]))
-def test_a_route_counts_only_once_the_gateway_took_this_very_generation(
-    traffic: Traffic, shares: Shares, said: tuple[str, int], kind: str
-) -> None:
-    value, observed = said
-    route = as_stored(traffic, shares, TAKEN | {kind: value}, observed)
-    assert not gateway.read(route).programmed
-    assert bool(gateway.read(route).message) == (value != "True"), "a late answer is no complaint"
-    assert not gateway.read(as_stored(traffic, shares, {})).programmed
 
 
 @pytest.mark.parametrize("live", deployments().values(), ids=deployments())
