@@ -60,18 +60,21 @@ def start(world: World, aim: Aim) -> Turn:
         step_started_at=spell(world.now),
         deadline_at=deadline(world),
     )
-    if candidate.preflight and rollout.capacity_policy is CapacityPolicy.REFUSE and status.stable:
+    if candidate.preflight and rollout.capacity_policy is not CapacityPolicy.SURGE and status.stable:
         return _not_begun(world, candidate)
     leaving = [gone for gone in status.leaving if gone.revision != aim.revision]
     status = status.model_copy(update={"candidate": candidate, "leaving": leaving})
     plan = " -> ".join(map(spoken, candidate.steps))
-    text = f"version {candidate.version} is tried: {plan}"
+    unseen = f"; {world.room.unseen}" if world.room and world.room.unseen else ""
+    text = f"version {candidate.version} is tried: {plan}{unseen}"
     return Turn(status, (Notice(False, Reason.ROLLOUT_STARTED, text, aim.revision, aim.undo_by),))
 
 
 def _not_begun(world: World, candidate: Trying) -> Turn:
-    """Refused before any pod was made."""
-    what, text = (candidate.revision, candidate.version), f"not begun (capacityPolicy: Refuse): {candidate.preflight}"
+    """Refused before any pod was made or gave way."""
+    assert world.spec
+    policy, what = world.spec.rollout.capacity_policy, (candidate.revision, candidate.version)
+    text = f"not begun (capacityPolicy: {policy.value}): {candidate.preflight}"
     why = Refusal(Reason.INSUFFICIENT_CAPACITY, text)
     notice = Notice(True, why.reason, f"version {candidate.version}: {text}", candidate.revision)
     return Turn(ended(world, refuse(world, world.status, what, why), candidate, notice), (notice,))
