@@ -113,6 +113,16 @@ def test_a_handover_that_was_interrupted_goes_on(tell: Tell) -> None:
     tell(story)
 
 
+def test_what_gave_all_its_pods_away_is_handed_over_awake(tell: Tell) -> None:
+    """An autoscaler does nothing for a Deployment of size 0: it would never come back."""
+
+    async def story(world: World) -> None:
+        await world.kube.apply(ours(world, replicas=0))
+        assert said(await let_go(world)) == 1
+
+    tell(story)
+
+
 def test_a_number_that_changes_meanwhile_is_not_put_back(tell: Tell) -> None:
     async def story(world: World) -> None:
         seen = await world.kube.apply(ours(world, replicas=10))

@@ -32,5 +32,5 @@ async def keep_number(kube: Api, child: Child | None, manifest: Manifest) -> Non
 
 def _number(live: Manifest) -> Manifest:
     fenced = {key: live["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion")}
-    spec = {"replicas": live["spec"].get("replicas", 1)}
+    spec = {"replicas": max(1, live["spec"].get("replicas", 1))}  # an autoscaler lets a Deployment without pods sleep
     return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": fenced, "spec": spec}
