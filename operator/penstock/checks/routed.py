@@ -1,5 +1,6 @@
 """The route gives the candidate what the step says, and the gateway has said so at the route's present generation."""
 
+from penstock.api.status import StepKind
 from penstock.model.reasons import Reason
 from penstock.model.values import Outcome, RouteSeen, Step, Verdict, World
 
@@ -20,4 +21,6 @@ def spoken(step: Step) -> str:
     """What the step gives its candidate, in words."""
     if step.mirror:
         return f"copies of {step.mirror}%"
-    return "the cohort" if step.match else f"{step.weight}%"
+    if step.match:
+        return "the cohort"
+    return "the preview" if step.kind is StepKind.PREVIEW else f"{step.weight}%"

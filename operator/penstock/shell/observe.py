@@ -129,4 +129,4 @@ def _parsed(name: str, live: Object) -> RuntimeSpec | Problem:
 def _first(error: ValidationError) -> str:
     """The first complaint, with its place; never the value, which may be anything."""
     found = error.errors(include_input=False, include_url=False)[0]
-    return f"{'.'.join(['spec', *map(str, found['loc'])])}: {found['msg']}"
+    return f"{'.'.join(['spec', *map(str, found['loc'])])}: {found['msg'].removeprefix('Value error, ')}"

@@ -200,7 +200,8 @@ class Scene:
     def reasons(self) -> list[str]:
         """Reasons of the Events about this object, in order, repeats counted on left out."""
         events = [s for s in list(self.house.sights) if s.kind == "Event" and s.change == "ADDED"]
-        return [s.seen["reason"] for s in events if s.seen.get("regarding", {}).get("name") == self.name]
+        mine = {"kind": "ModelDeployment", "name": self.name}
+        return [s.seen["reason"] for s in events if mine.items() <= s.seen.get("regarding", {}).items()]
 
     def weights(self) -> list[tuple[float, dict[str, int]]]:
         """The weights of the route over time, by revision."""

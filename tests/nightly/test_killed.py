@@ -3,15 +3,17 @@
 import asyncio
 import os
 import signal
+import time
 from pathlib import Path
 
 from examples.demo import setup
-from tests.e2e.conftest import Stage
+from tests.e2e.conftest import Stage, stage
 from tests.e2e.stories.canaries import first
 from tests.e2e.stories.play import open_house, play
 from tests.e2e.stories.scene import Scene
 from tests.e2e.test_story import is_operator
 
+__all__ = ["stage"]
 ROLLOUT = {
     "canary": {"steps": [{"weight": w, "duration": "3s"} for w in (20, 60)]},
     "bake": {"duration": "3s"},
@@ -20,11 +22,13 @@ ROLLOUT = {
 
 
 def kill(stage: Stage) -> None:
-    """SIGKILL, so that nothing can be put in order."""
+    """SIGKILL, so that nothing can be put in order; where it is just starting anew, as soon as it is there."""
     where = ("--namespace=penstock-system", "--output=jsonpath={.items[*].metadata.uid}")
     uids = stage.kubectl("get", "pods", *where).split()
-    found = [int(f.name) for f in Path("/proc").glob("[0-9]*") if is_operator(f, uids)]
-    assert found, "the operator is not running"
+    found: list[int] = []
+    while not found:
+        found = [int(f.name) for f in Path("/proc").glob("[0-9]*") if is_operator(f, uids)]
+        time.sleep(0.1)  # between two looks at the processes
     for pid in found:
         os.kill(pid, signal.SIGKILL)
 
