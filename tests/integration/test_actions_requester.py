@@ -194,8 +194,3 @@ def test_the_operator_writes_status_whatever_stands_and_nothing_else(model: Mode
     taken(model.run(ACCOUNT, *words, "--subresource=status"))
     assert model.stored()["requested-by"] == "anna"
     assert "forbidden" in model.run(ACCOUNT, *words).stderr
-
-
-def test_the_api_server_finds_no_fault_with_the_expressions(plane: ControlPlane) -> None:
-    found = plane.kubectl("get", "validatingadmissionpolicy", "penstock-ml-actions", "-o", "json").stdout
-    assert json.loads(found)["status"]["typeChecking"] == {}
