@@ -185,6 +185,20 @@ def quiet() -> Iterator[World]:
             yield from (held(made, hold, extra=extra) for hold in (HOLDS if extra != "refuse" else ["free"]))
 
 
+def brimming() -> Iterator[World]:
+    """Every list of status is as long as the CRD allows, and one more is to be remembered."""
+    crowd = [f"churn-{number:010d}" for number in range(64)]
+    refused = [REJECTED[V3].model_copy(update={"revision": name}) for name in crowd[:20]]
+    history = [Ended(revision=n, version="v0", reason="Promoted", started_at=ago(99), at=ago(98)) for n in crowd[:20]]
+    leaving = [Leaving(revision=name, since=ago(99), after=ago(-9)) for name in crowd[:32]]
+    agreed = [Approved(step=3, by=name, groups=["leads"], at=ago(50)) for name in crowd]
+    for (plan, number), what, wanted in product(STEPS, ("pass", "fail"), ("v1", "v2", "v3")):
+        candidate = trying(plan, number, CLOCKS["over"], what, approvals=agreed)
+        full = Status(stable=STABLE, candidate=candidate, rejected=refused, history=history, leaving=leaving)
+        for asked in ({}, {"abort": V2}, {"approve": f"{V2}/3", "requested-groups": "leads"}, {"undo": V1}):
+            yield replace(usual(wanted, plan), status=full, route=as_planned(plan, number), annotations=asked)
+
+
 FAMILIES = {
     "walks": walks,
     "people": people,
@@ -193,4 +207,5 @@ FAMILIES = {
     "wishes": wishes,
     "firsts": firsts,
     "quiet": quiet,
+    "brimming": brimming,
 }

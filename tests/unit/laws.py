@@ -127,7 +127,8 @@ def only_stable_and_candidate_get_anything(move: Move) -> bool:
     seen = move.world.route.weights if move.world.route else {}
     for revision, weight in shares.weights.items():
         assert not weight or revision in mine or seen.get(revision, 0) > 0
-    apart = {*([shares.cohort.revision] if shares.cohort else []), *([shares.mirror[0]] if shares.mirror else [])}
+    named = [shares.cohort.revision if shares.cohort else "", shares.mirror[0] if shares.mirror else ""]
+    apart = {name for name in named if name}  # a place for a cohort may stand empty
     assert not apart or (move.after and apart == {move.after.revision} and move.ready(move.after.revision))
     return bool(apart)
 
@@ -259,7 +260,9 @@ def stable_keeps_its_size_until_another_has_proven_itself(move: Move) -> bool:
         return False
     mine, home = size(move, candidate.revision), size(move, stable.revision)
     if candidate.replaces:
-        assert home + mine <= 2, "more pods than the full number"
+        last = bool(move.world.route and move.world.route.weights.get(stable.revision))
+        assert home + mine <= 2 + last, "more than the full number, and the last that goes after its traffic"
+        assert home or not last
         return True
     assert home >= 2
     return True

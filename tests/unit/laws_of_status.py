@@ -94,7 +94,7 @@ def an_abort_is_obeyed_before_all_else(move: Move) -> bool:
         return False
     homes = [status.stable and status.stable.revision for status in (move.world.status, move.plan.status)]
     assert revision in move.refused and homes[0] == homes[1]
-    assert not move.after or (move.after.revision != revision and "undo" in move.fresh)
+    assert not move.after or move.after.revision != revision, "only what else is wanted may begin"
     if move.home and not move.before.replaces:
         assert move.weights.get(revision, 0) == 0
     told = {n.reason for n in move.plan.notices}
@@ -128,8 +128,7 @@ def what_moves_is_told_and_what_is_told_has_moved(move: Move) -> bool:
 
 def whatever_ends_is_in_the_history(move: Move) -> bool:
     """Who, which, why, with its evidence; a turn ends each rollout once."""
-    old = len(move.world.status.history)
-    new = move.plan.status.history[old:]
+    new = [e for e in move.plan.status.history if e not in move.world.status.history]
     ended = [
         e for e in new if move.before and (e.revision, e.started_at) == (move.before.revision, move.before.started_at)
     ]
