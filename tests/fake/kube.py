@@ -62,6 +62,11 @@ class FakeKube:
         """Go on."""
         self._open.set()
 
+    def calm(self) -> None:
+        """Forget every fault that was ordered."""
+        self._faults, self._hangs, self._crash = [], [], None
+        self.thaw()
+
     async def apply(self, manifest: Object, manager: str = "") -> Object:
         """Server-side apply."""
         act = lambda: self.store.apply(manifest, manager or self._manager)  # noqa: E731

@@ -1,0 +1,194 @@
+"""The gateway as it really is: what it was asked, what it has taken over, and the requests that came of it.
+
+A wish without a gateway has a plain Service, which carries all to the revision that it selects, at once.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from penstock.routing import gateway
+from tests.fake.store import Store
+
+Object = dict[str, Any]
+Weights = dict[str, int]
+COHORT = 0.1  # share of requests that carry the cohort's mark
+PROBING = 5.0  # requests per second that somebody sends to a preview
+
+
+@dataclass(frozen=True)
+class Carried:
+    """Who gets which requests."""
+
+    weights: Weights = field(default_factory=dict)
+    cohort: str = ""
+    mirror: tuple[str, int] = ("", 0)
+
+    def part(self, name: str) -> float:
+        """Requests that a revision gets, as a part of all that come; copies too."""
+        main = 1.0 - COHORT if self.cohort else 1.0
+        copied = main * self.mirror[1] / 100 if self.mirror[0] == name else 0.0
+        return main * self.weights.get(name, 0) / 100 + (COHORT if self.cohort == name else 0.0) + copied
+
+    def answers(self, name: str) -> int:
+        """Percent of the requests that a revision answers; any cohort is at least one."""
+        return max(self.weights.get(name, 0), int(bool(name) and self.cohort == name))
+
+    def gives(self, name: str, step: Object) -> bool:
+        """Whether a revision gets what a planned step says."""
+        cohort, mirror = name if step.get("match") else "", step.get("mirror", 0)
+        copies = (name, mirror) if mirror else ("", 0)
+        return self.weights.get(name, 0) == step["weight"] and (self.cohort, self.mirror) == (cohort, copies)
+
+
+class Place(Protocol):
+    """What a gateway needs to know of the cluster."""
+
+    store: Store
+
+    def time(self) -> float:
+        """Virtual seconds."""
+
+    def live(self, kind: str, name: str) -> Object | None:
+        """An object, to be read only."""
+
+    def set_parents(self, parents: list[Object]) -> None:
+        """What the controller says in the route's status."""
+
+
+@dataclass
+class Gate:
+    """One gateway controller, and the log of what it did."""
+
+    place: Place
+    routed: bool = True
+    lag: float = 0.3
+    dead: bool = False
+    refuses: bool = False
+    rps: float = 100.0
+    asked: dict[int, Carried] = field(default_factory=dict)  # by generation of the route
+    log: list[tuple[float, Carried, float]] = field(default_factory=list)  # since when, what, requests per second
+    previews: list[tuple[float, str]] = field(default_factory=list)
+
+    def see(self, change: str, live: Object) -> None:
+        """A route or a Service has changed."""
+        kind, name = live["kind"], live["metadata"]["name"]
+        gone = change == "DELETED"
+        if (kind, name) == ("HTTPRoute", "churn") and gone:
+            self.asked.clear()
+            self.take(Carried())
+        elif (kind, name) == ("Service", "churn") and not self.routed:
+            self.take(Carried({selected(live): 100} if selected(live) and not gone else {}))
+        elif (kind, name) == ("Service", "churn-preview"):
+            self.previews.append((self.place.time(), "" if gone else selected(live)))
+        if self.routed:
+            self.program()
+
+    def program(self) -> None:
+        """The controller has seen the route and will answer, unless it is dead."""
+        live = self.place.live("HTTPRoute", "churn")
+        if live and not self.dead:
+            generation = live["metadata"]["generation"]
+            self.asked[generation] = carried_by(live)
+            asyncio.get_running_loop().call_later(self.lag, self._accept, generation, live["metadata"]["uid"])
+
+    def heal(self) -> None:
+        """It works again, and looks at the route."""
+        self.lag, self.dead, self.refuses = 0.3, False, False
+        self.program()
+
+    def traffic(self, rps: float) -> None:
+        """So many requests in a second from now on."""
+        self.rps = rps
+        self.take(self.now)
+
+    @property
+    def now(self) -> Carried:
+        """What it does at present."""
+        return self.log[-1][1] if self.log else Carried()
+
+    def take(self, carried: Carried) -> None:
+        """From now on it does this."""
+        if not self.log or self.log[-1][1:] != (carried, self.rps):
+            self.log.append((self.place.time(), carried, self.rps))
+
+    def _accept(self, generation: int, uid: str) -> None:
+        live = self.place.live("HTTPRoute", "churn")
+        if not live or live["metadata"]["uid"] != uid or self.dead or generation not in self.asked:
+            return
+        missing = [name for name in backends(live) if not self.place.live("Service", name)]
+        verdicts = {"Accepted": not self.refuses, "ResolvedRefs": not missing}
+        conditions = [
+            {"type": kind, "status": str(good), "observedGeneration": generation, "reason": "Said", "message": "no"}
+            for kind, good in verdicts.items()
+        ]
+        if all(verdicts.values()):
+            self.take(self.asked[generation])
+        parents = [{"parentRef": {"name": "models"}, "conditions": conditions}]
+        if live.get("status", {}).get("parents") != parents:
+            self.place.set_parents(parents)
+
+    # what has been
+
+    def carried_since(self, since: float) -> list[Carried]:
+        """All that it has done since then."""
+        return values_since([(at, carried) for at, carried, _ in self.log], since) or [Carried()]
+
+    def shares(self, name: str, since: float) -> list[int]:
+        """The weights that a revision has really had since then."""
+        return [carried.weights.get(name, 0) for carried in self.carried_since(since)]
+
+    def always_answers(self, name: str, since: float) -> bool:
+        """Whether requests went to a revision all the time since then."""
+        return all(carried.answers(name) for carried in self.carried_since(since))
+
+    def given(self, name: str, step: Object, since: float) -> float:
+        """When a revision first got what the step says, not before `since`; never, if it never did."""
+        times = (max(at, since) for at, what, _, end in self.spans() if what.gives(name, step) and end > since)
+        return next(times, 1e12)
+
+    def spans(self) -> Iterator[tuple[float, Carried, float, float]]:
+        """From when, what, requests per second, until when."""
+        ends = [*(at for at, _, _ in self.log[1:]), self.place.time()]
+        return ((*one, until) for one, until in zip(self.log, ends, strict=False))
+
+    def requests(self, name: str, until: float) -> float:
+        """All that a revision has been sent until then."""
+        sent = sum(max(0.0, min(until, end) - at) * rps * what.part(name) for at, what, rps, end in self.spans())
+        ends = [*(at for at, _ in self.previews[1:]), self.place.time()]
+        probed = zip(self.previews, ends, strict=False)
+        return sent + sum(max(0.0, min(until, end) - at) * PROBING for (at, who), end in probed if who == name)
+
+
+def selected(service: Object) -> str:
+    """The revision that a Service leads to."""
+    return str((service.get("spec", {}).get("selector") or {}).get("penstock.dev/revision", ""))
+
+
+def carried_by(route: Object | None) -> Carried:
+    """What a route asks for, read from its own words."""
+    rules = route["spec"]["rules"] if route else []
+    apart = [rule for rule in rules if any("headers" in match for match in rule.get("matches", []))]
+    main = [rule for rule in rules if rule not in apart]
+    weights = {ref["name"]: ref.get("weight", 1) for rule in main for ref in rule.get("backendRefs", [])}
+    copies = [each["requestMirror"] for rule in main for each in rule.get("filters", [])]
+    told = [rule for rule in apart if rule["matches"][0]["headers"] != [gateway.NOBODY]]
+    return Carried(
+        weights,
+        cohort=told[0]["backendRefs"][0]["name"] if told else "",
+        mirror=(copies[0]["backendRef"]["name"], copies[0].get("percent", 100)) if copies else ("", 0),
+    )
+
+
+def backends(route: Object | None) -> set[str]:
+    """Every Service that a route names."""
+    carried = carried_by(route)
+    return {*carried.weights, carried.cohort, carried.mirror[0]} - {""}
+
+
+def values_since(log: list[tuple[float, Any]], since: float) -> list[Any]:
+    """The values that held at a time since then: the last before it, and all after it."""
+    later = [value for at, value in log if at >= since]
+    before = [value for at, value in log if at < since]
+    return before[-1:] + later

@@ -1,0 +1,184 @@
+"""Laws over the route and what stands behind it: who may get requests, and what may go."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.sim.gate import Carried, backends, carried_by, selected
+from tests.sim.laws import Scene, law
+from tests.sim.rough import Rough
+
+
+@law("HTTPRoute")
+def weights_sum_to_100(scene: Scene) -> Iterator[str]:
+    """A2 s3; and none is negative."""
+    now = carried_by(scene.after).weights
+    if scene.after and (sum(now.values()) != 100 or min(now.values(), default=0) < 0):
+        yield f"{now}"
+
+
+@law("HTTPRoute")
+def no_weight_rises_on_a_revision_that_cannot_answer(scene: Scene) -> Iterator[str]:
+    """Never ahead of ready pods."""
+    if scene.name != "churn":
+        return
+    before, now = _routes(scene)
+    for name in backends(scene.after):
+        anew = not before.weights and name == scene.revision("stable")  # somebody removed it; there is no other home
+        if _rises(before, now, name) and not anew and not scene.sim.was_ready(name, scene.known):
+            yield f"{name} gets {now} without ready pods"
+
+
+@law("HTTPRoute")
+def only_who_is_tried_or_trusted_gets_more(scene: Scene) -> Iterator[str]:
+    """At most one candidate gets traffic; a rejected revision gets none again."""
+    if scene.name != "churn":
+        return
+    before, now = _routes(scene)
+    known = (scene.revision("stable"), scene.revision("candidate"))
+    for name in backends(scene.after):
+        if _rises(before, now, name) and name not in known:
+            yield f"{name} gets {now}, and is neither stable nor candidate"
+    if {now.cohort, now.mirror[0]} - {"", scene.revision("candidate")}:
+        yield f"{now}, the candidate is {scene.revision('candidate')}"
+    some = (sum(weight > 0 for weight in weights.values()) for weights in (before.weights, now.weights))
+    if max(2, next(some)) < next(some):
+        yield f"more than two revisions get traffic: {now}"
+
+
+@law("HTTPRoute")
+def the_last_arm_that_answers_keeps_its_traffic(scene: Scene) -> Iterator[str]:
+    """Never flee to an unready home: where somebody could answer before, somebody can after."""
+    before, now = _routes(scene)
+    if scene.name != "churn" or not scene.after:
+        return
+    answered = [name for name, weight in before.weights.items() if weight and scene.sim.always_ready(name, scene.known)]
+    answers = [name for name, weight in now.weights.items() if weight and scene.sim.was_ready(name, scene.known)]
+    if answered and not answers:
+        yield f"{answered} answered, now {now} and nobody can"
+
+
+@law("Deployment", "Service", "HTTPRoute")
+def what_gets_traffic_is_not_removed(scene: Scene) -> Iterator[str]:
+    """Removed, or taken to no pods at all, while the gateway sends it requests or the route lists it."""
+    if not _is_removed(scene) or scene.name == "churn-preview" or _may_give_way(scene):
+        return
+    if scene.kind == "HTTPRoute":
+        yield "the route was removed"
+    elif scene.name != "churn" and scene.sim.gate.always_answers(scene.name, scene.known):
+        yield f"{scene.kind} {scene.name} gets {scene.sim.gate.carried_since(scene.known)}"
+    elif scene.name in _listed_since(scene.sim, scene.known):
+        yield f"{scene.kind} {scene.name} is a backend of the route"
+
+
+@law("Deployment", "Service", "ControllerRevision", "HorizontalPodAutoscaler", "PodDisruptionBudget")
+def home_is_never_removed(scene: Scene) -> Iterator[str]:
+    """A2 s2: the last known good revision stays, and so does what is shared, as long as the wish does.
+
+    Only where the wish says that its pods make room for the candidate's may they all go, once the candidate has all.
+    """
+    home = scene.revision("stable")
+    if not (
+        _is_removed(scene) and home and scene.name in (home, "churn") and scene.sim.live("ModelDeployment", "churn")
+    ):
+        return
+    scaler = scene.kind == "HorizontalPodAutoscaler" and not all(scene.sim.wished_since("autoscaled", scene.known))
+    gives_way = (scene.status.get("candidate") or {}).get("replaces") and scene.kind == "Deployment" and scene.after
+    if not scaler and not gives_way:
+        yield f"{scene.verb} {scene.kind} {scene.name}, which is home"
+
+
+@law("Service")
+def the_apex_points_to_pods_that_are_ready(scene: Scene) -> Iterator[str]:
+    """A2 s1: the Service of the object's own name is never led from pods that answer to pods that do not."""
+    if scene.name != "churn" or not scene.after:
+        return
+    was, now = (selected(live or {}) for live in (scene.before, scene.after))
+    decided = scene.known if scene.revision("stable") else min(scene.known, scene.court.left(was))
+    if was != now and scene.sim.always_ready(was, decided) and not scene.sim.was_ready(now, scene.known):
+        yield f"from {was}, which is ready, to {now}, which is not"
+
+
+@law("Deployment")
+def home_keeps_its_size(scene: Scene) -> Iterator[str]:
+    """The stable revision is never made smaller than the wish has it, unless the wish lets its pods give way."""
+    gives_way = (scene.status.get("candidate") or {}).get("replaces")
+    if scene.name != scene.revision("stable") or not scene.after or gives_way or not scene.landed.changes:
+        return
+    asked, floor = scene.after["spec"].get("replicas"), min(scene.sim.wished_since("replicas", scene.known), default=0)
+    if asked is not None and asked < floor:
+        yield f"{asked} replicas for home, the wish has {floor}"
+
+
+@law("ModelDeployment", "HTTPRoute", "Deployment", "HorizontalPodAutoscaler")
+def traffic_is_taken_off_before_any_pod_is_touched(scene: Scene) -> Iterator[str]:
+    """Once it is recorded that a candidate goes, the next write that matters takes its share away."""
+    court, route = scene.court, carried_by(scene.sim.live("HTTPRoute", "churn"))
+    if scene.kind == "ModelDeployment":
+        court.owed = _taken_off(scene) or (court.owed if scene.revision("candidate") != court.owed else "")
+    elif scene.kind == "HTTPRoute" or not route.answers(court.owed):
+        before, now = _routes(scene) if (scene.kind, scene.name) == ("HTTPRoute", "churn") else (Carried(), Carried())
+        home = scene.sim.always_ready(scene.revision("stable"), scene.known) and not _is_small(scene)
+        if home and now.answers(court.owed) >= before.answers(court.owed) > 0:
+            yield f"{court.owed} was taken off and keeps {now}"
+        court.owed = ""
+    elif court.owed and _could_write_the_route(scene):
+        yield f"{scene.landed.write} while {court.owed}, which was taken off, has {route}"
+
+
+def _taken_off(scene: Scene) -> str:
+    gone = str((scene.former.get("candidate") or {}).get("revision", ""))
+    return gone if gone not in (scene.revision("candidate"), scene.revision("stable")) else ""
+
+
+def _is_small(scene: Scene) -> bool:
+    """Home has given its pods away for the candidate's, and gets them back one by one."""
+    return any(gone.get("replaced") for gone in scene.status.get("leaving", []))
+
+
+def _could_write_the_route(scene: Scene) -> bool:
+    """Home answers, nobody else has edited the route just now, and every Service behind it is there."""
+    sim, since = scene.sim, scene.known
+    return (
+        sim.always_ready(scene.revision("stable"), since)
+        and not _is_small(scene)
+        and sim.route_changed <= since
+        and all(sim.live("Service", name) for name in backends(sim.live("HTTPRoute", "churn")))
+    )
+
+
+def _routes(scene: Scene) -> tuple[Carried, Carried]:
+    return carried_by(scene.before), carried_by(scene.after)
+
+
+def _rises(before: Carried, now: Carried, name: str) -> bool:
+    copies, copied = now.mirror, before.mirror
+    return (
+        now.weights.get(name, 0) > before.weights.get(name, 0)
+        or now.cohort == name != before.cohort
+        or (copies[0] == name and copies != copied)
+    )
+
+
+def _may_give_way(scene: Scene) -> bool:
+    """Pods that make room for another revision's: the last one once the route gives it nothing any more.
+
+    Where there is room for one pod only, nobody is answered for a moment; that is what the wish says.
+    """
+    if scene.kind != "Deployment" or not scene.after:
+        return False
+    replaces = bool((scene.status.get("candidate") or {}).get("replaces")) and scene.name == scene.revision("stable")
+    replaced = any(gone["revision"] == scene.name and gone.get("replaced") for gone in scene.status.get("leaving", []))
+    asked = carried_by(scene.sim.live("HTTPRoute", "churn")).answers(scene.name)
+    return (replaces or replaced) and (scene.sim.full_size() == 1 or not asked)
+
+
+def _is_removed(scene: Scene) -> bool:
+    after: dict[str, Any] | None = scene.after
+    if scene.kind == "Deployment" and after and scene.landed.changes:
+        return bool(after["spec"].get("replicas", 1) == 0)
+    return scene.verb == "delete" and scene.deleted
+
+
+def _listed_since(sim: Rough, since: float) -> set[str]:
+    """Backends that the route has had all the time since then."""
+    return backends(sim.live("HTTPRoute", "churn")) if sim.route_changed <= since else set()

@@ -1,0 +1,306 @@
+"""The small cluster in bad weather: processes that die between two writes, pods that flap, a gateway that is late or
+refuses, a metric source that is slow or silent, a clock that jumps.
+
+What is true is kept apart from what the operator has heard: `gate` knows what the gateway really did, `ready` what the
+pods really were. Nothing here is random; a story decides (`histories.py`).
+"""
+
+import asyncio
+import sys
+import traceback
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from penstock.model.kinds import KINDS
+from penstock.model.values import Answer, Counts, Question, Silence
+from tests.sim.gate import Gate, carried_by, values_since
+from tests.sim.machine import START, Nature, Object, Sim
+from tests.sim.wire import RoughKube, Wire, Write
+
+T = TypeVar("T")
+
+
+@dataclass
+class Flapping(Nature):
+    """A version whose pods come and go so many times before they stay."""
+
+    flaps: int = 0
+
+
+@dataclass
+class Turn:
+    """The operator's present turn: what it can know, and whether it has recorded anything."""
+
+    began: float
+    known: float
+    recorded: bool = False
+
+
+@dataclass
+class Landed:
+    """A write of the operator, with what it changed."""
+
+    write: Write
+    before: Object | None
+    changes: list[tuple[str, Object]] = field(default_factory=list)
+
+
+class Ear:
+    """Stands for the counter of bugs, and remembers what they were."""
+
+    def __init__(self) -> None:
+        self.bugs: list[str] = []
+
+    def inc(self) -> None:
+        """An unexpected error ended a turn."""
+        error = sys.exc_info()[1]
+        where = traceback.extract_tb(error.__traceback__)[-1] if error else None
+        self.bugs.append(f"{error!r} at {where.filename.rpartition('/')[2]}:{where.lineno}" if where else repr(error))
+
+
+@dataclass
+class Rough(Sim):
+    """A cluster where things go wrong."""
+
+    routed: bool = True  # whether there is a gateway
+    downtime: float = 1.0
+    silent: str = ""  # "all", "compared" or nothing: which questions get no answer
+    thinking: float = 0.0  # seconds that the metric source takes
+
+    def __post_init__(self) -> None:
+        self.gate = Gate(self, self.routed)
+        self.rolled: dict[str, int] = {}  # uid of a Deployment -> replicas that are being brought about
+        self.ready: dict[str, list[tuple[float, int]]] = defaultdict(list)
+        self.told: list[tuple[float, str, bool, Counts]] = []  # answers: when, about whom, compared, counts
+        self.moments: list[tuple[str, Callable[[], None]]] = []
+        self.witness: Callable[[Landed], None] = lambda _: None
+        self.versions: dict[str, str] = {}
+        self.ear = Ear()
+        self.alive = True
+        self.turns: list[float] = []
+        self.wishes: list[tuple[float, Object]] = []  # every set of knobs, and since when
+        self.notes: list[tuple[float, Object]] = []  # annotations of the wish, and since when
+        self.owners: list[tuple[float, float, str]] = []  # uids of the wish: born, gone
+        self.route_changed = 0.0  # when others last changed the route
+        self.jumps: list[float] = []
+        self.ahead = 0.0  # how far into the future the operator's clock has been
+        self._landing: Landed | None = None
+        super().__post_init__()
+
+    # the operator's process
+
+    def start_operator(self) -> None:
+        """A fresh process, whose turns are noted."""
+        self.wire = Wire(self)
+        super().start_operator()
+        self.loop.telemetry.bugs = self.ear
+        turn = self.loop.turn
+
+        async def noted(key: tuple[str, str]) -> Any:
+            self.turn = Turn(self.time(), self.wire.known_until())
+            self.turns.append(self.turn.began)
+            return await turn(key)
+
+        self.loop.turn = noted
+        self.alive = True
+
+    def connect(self) -> RoughKube:
+        """A client in bad weather."""
+        return RoughKube(self)
+
+    def deliver(self, event: str, live: Object) -> None:
+        """What the watches tell the operator, some time."""
+        if self.alive:
+            self.wire.send(event, live)
+
+    async def restart(self) -> None:
+        """kill -9, nobody for a while, then a new process."""
+        self.alive = False
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        self.queue.close()
+        await asyncio.sleep(self.downtime)
+        self.start_operator()
+
+    def landing(self, write: Write, act: Callable[[], T]) -> T:
+        """One write of the operator: what others do just before, the write, its witness, what others do just after."""
+        self.strike("before a write")
+        before = self.live(write[1], write[2])
+        self._landing = landed = Landed(write, before)
+        try:
+            answer = act()
+        finally:
+            self._landing = None
+        self.witness(landed)
+        self.turn.recorded |= write[0] == "patch_status"
+        self.strike("after a write")
+        return answer
+
+    def strike(self, moment: str) -> None:
+        """Let happen what waited for this moment, one at a time."""
+        for entry in self.moments:
+            if entry[0] == moment:
+                self.moments.remove(entry)
+                entry[1]()
+                return
+
+    # what is true
+
+    def time(self) -> float:
+        """Virtual seconds."""
+        return asyncio.get_running_loop().time()
+
+    def live(self, kind: str, name: str) -> Object | None:
+        """The object itself, to be read only."""
+        entry = self.store.entries.get((kind, "ml" if KINDS[kind].namespaced else "", name))
+        return entry.live if entry else None
+
+    def version_of(self, revision: str) -> str:
+        """The version that a revision serves; its name says what it is, so what was once known stays true."""
+        if revision not in self.versions:
+            live = self.live("ControllerRevision", revision)
+            if not live:
+                return ""
+            self.versions[revision] = live["data"]["version"]
+        return self.versions[revision]
+
+    def was_ready(self, name: str, since: float) -> int:
+        """The most pods of a revision that were ready at a time since then."""
+        return max(values_since(self.ready[name], since), default=0)
+
+    def always_ready(self, name: str, since: float) -> bool:
+        """Whether a revision had ready pods all the time since then."""
+        return min(values_since(self.ready[name], since), default=0) > 0
+
+    def wished(self, key: str) -> Any:
+        """A knob of the present wish."""
+        return self.wishes[-1][1][key] if self.wishes else None
+
+    def full_size(self) -> int:
+        """Replicas of a revision that carries everything, where nothing scales."""
+        return int(self.wished("replicas"))
+
+    def wished_since(self, key: str, since: float) -> list[Any]:
+        """All that a knob has been since then."""
+        return [knobs[key] for knobs in values_since(self.wishes, since)]
+
+    def noted_since(self, action: str, since: float) -> set[str]:
+        """All that an annotation has said since then; empty where it was not there."""
+        return {notes.get(f"penstock.dev/{action}", "") for notes in values_since(self.notes, since)}
+
+    def uids_since(self, since: float) -> set[str]:
+        """Of the wish, as it is or was since then; an owner that goes takes what it owns with it."""
+        return {uid for _, gone, uid in self.owners if gone > since}
+
+    def jumped_since(self, since: float) -> bool:
+        """Whether the operator's clock has jumped since then."""
+        return any(at >= since for at in self.jumps)
+
+    def _log(self, change: str, live: Object) -> None:
+        if self._landing:
+            self._landing.changes.append((change, live))
+        kind, name = live["kind"], live["metadata"]["name"]
+        if kind == "Deployment":
+            self._log_pods(name, 0 if change == "DELETED" else live.get("status", {}).get("readyReplicas", 0))
+        elif kind == "ModelDeployment":
+            self._log_wish(change, live["metadata"])
+        elif (kind, name) == ("HTTPRoute", "churn") and not self._landing:
+            asked = self.gate.asked.get(live["metadata"]["generation"])
+            if change == "DELETED" or asked != carried_by(live):
+                self.route_changed = self.time()
+
+    def _log_pods(self, name: str, now: int) -> None:
+        if not self.ready[name] or self.ready[name][-1][1] != now:
+            self.ready[name].append((self.time(), now))
+
+    def _log_wish(self, change: str, meta: Object) -> None:
+        uid, now = meta["uid"], self.time()
+        if change == "ADDED":
+            self.owners.append((now, 1e12, uid))
+        elif change == "DELETED":
+            self.owners = [(born, now if one == uid else gone, one) for born, gone, one in self.owners]
+        notes = {} if change == "DELETED" else meta.get("annotations") or {}
+        if not self.notes or self.notes[-1][1] != notes:
+            self.notes.append((now, notes))
+
+    # the other controllers
+
+    def _react(self, change: str, live: Object) -> None:
+        kind = live["kind"]
+        self._log(change, live)
+        if kind in ("HTTPRoute", "Service"):
+            self.gate.see(change, live)
+        if kind == "Deployment" and change != "DELETED":
+            self._bring_about(live)
+        if kind in ("HorizontalPodAutoscaler", "Deployment") and change != "DELETED":
+            asyncio.get_running_loop().call_later(0.1, self.autoscale, live["metadata"]["name"], None)
+
+    def _bring_about(self, live: Object) -> None:
+        uid, name, wanted = live["metadata"]["uid"], live["metadata"]["name"], live["spec"].get("replicas", 1)
+        if self.rolled.get(uid) == wanted:
+            return
+        self.rolled[uid] = wanted
+        nature = self.natures.get(self.version_of(name), Nature())
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.1, self._pods, name, uid, min(wanted, live.get("status", {}).get("readyReplicas", 0)))
+        if nature.ready_after is None:
+            return
+        times = [nature.ready_after * (1 + n / 2) for n in range(1 + 2 * getattr(nature, "flaps", 0))]
+        for number, delay in enumerate(times):
+            loop.call_later(delay, self._pods, name, uid, 0 if number % 2 else wanted)
+
+    def _pods(self, name: str, uid: str, ready: int) -> None:
+        live = self.live("Deployment", name)
+        if live and live["metadata"]["uid"] == uid:
+            self.set_ready(name, min(ready, live["spec"].get("replicas", 1)))
+
+    def strike_pods(self, name: str, seconds: float) -> None:
+        """All pods of a revision die; new ones come if that is in its nature."""
+        live = self.live("Deployment", name)
+        if live:
+            self.set_ready(name, 0)
+            asyncio.get_running_loop().call_later(seconds, self.recover, name, live["metadata"]["uid"])
+
+    def recover(self, name: str, uid: str) -> None:
+        """Pods come back, if that is in the version's nature."""
+        nature = self.natures.get(self.version_of(name), Nature())
+        if nature.ready_after is not None:
+            self._pods(name, uid, 1000)
+
+    def autoscale(self, name: str, wanted: int | None) -> None:
+        """The autoscaler's move: so many pods, or as many as there are, within its bounds."""
+        scaler, deployment = self.live("HorizontalPodAutoscaler", name), self.live("Deployment", name)
+        if not scaler or not deployment:
+            return
+        present, bounds = deployment["spec"].get("replicas", 1), scaler["spec"]
+        chosen = min(max(wanted or present, bounds.get("minReplicas", 1)), bounds["maxReplicas"])
+        if chosen != present:
+            ref = ("Deployment", "ml", name)
+            self.store.edit(ref, lambda live: live["spec"].update(replicas=chosen), "autoscaler")
+
+    def set_parents(self, parents: list[Object]) -> None:
+        """What the gateway's controller says in the route's status."""
+        self._status(("HTTPRoute", "ml", "churn"), lambda s: s.update(parents=parents))
+
+    # the metric source
+
+    async def ask(self, question: Question) -> Answer:
+        """Requests by what the gateway really did; errors by nature."""
+        self.strike("while asking")
+        await asyncio.sleep(self.thinking or 0.01)
+        if self.silent == "all" or (self.silent == "compared" and question.stable):
+            return Silence("metric source default does not answer: ClientConnectorError")
+        span = [(at - START).total_seconds() for at in (question.start, question.end)]
+        arms = [question.candidate.revision, question.stable.revision if question.stable else ""]
+        counts = Counts(*(number for arm in arms for number in self._count(arm, span)))
+        self.told.append((self.time(), arms[0], question.stable is not None, counts))
+        return counts
+
+    def _count(self, revision: str, span: list[float]) -> tuple[int, int]:
+        """As counters of a server would have grown: bad ones and all."""
+        rate = self.natures.get(self.version_of(revision), Nature()).error_rate
+        begin, end = (self.gate.requests(revision, at) for at in span)
+        return int(end * rate) - int(begin * rate), int(end) - int(begin)
