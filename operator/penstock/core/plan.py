@@ -183,9 +183,9 @@ def _sizes(world: World, status: Status) -> dict[str, int]:
     tried = strategy.present_step(world, candidate).replicas if candidate else 0
     if status.stable:  # first, so that what makes room does so before the room is needed
         full = strategy.full_size(world, candidate.stable_replicas if candidate else 0)
-        made[status.stable.revision] = (
-            _yielded(world, status, (full, tried)) if candidate and candidate.replaces else full
-        )
+        kept = _yielded(world, status, (full, tried)) if candidate and candidate.replaces else full
+        made[status.stable.revision] = kept
+        tried = min(tried, max(1, full - kept)) if candidate and candidate.replaces else tried
     if candidate:
         made[candidate.revision] = tried
     for gone in (each for each in status.leaving if not each.given):
