@@ -27,6 +27,7 @@ WATCHED = (
     "HTTPRoute",
     "Pod",
 )
+BURIED = 4096  # deletions that are remembered; an answer is never so late
 
 
 @dataclass
@@ -72,6 +73,16 @@ class Cache:
     configs: dict[Key, Tracked] = field(default_factory=dict)
     children: dict[Key, dict[tuple[str, str], Child]] = field(default_factory=dict)
     rivals: dict[Key, str] = field(default_factory=dict)
+    gone: dict[str, int] = field(default_factory=dict)  # uid -> version at which it went
+
+    def bury(self, live: Object) -> None:
+        """An object is gone: what is still under way of it, such as the answer to a write of ours, is old news."""
+        self.gone[live["metadata"]["uid"]] = _version(live)
+        if len(self.gone) > BURIED:
+            del self.gone[next(iter(self.gone))]
+
+    def _is_old_news(self, live: Object) -> bool:
+        return _version(live) <= self.gone.get(live["metadata"]["uid"], -1)
 
     def see_parent(self, live: Object) -> bool:
         """Remember a ModelDeployment; True where somebody else changed it, False for our own status echo."""
@@ -80,6 +91,8 @@ class Cache:
         key = (meta["namespace"], meta["name"])
         known = self.parents.get(key)
         if known and known["metadata"]["uid"] == meta["uid"] and _version(known) >= _version(live):
+            return False
+        if self._is_old_news(live):
             return False
         self.parents[key] = live
         return not known or _asks(known) != _asks(live)
@@ -109,7 +122,7 @@ class Cache:
     def see_child(self, live: Object) -> Key | None:
         """Remember an owned object; the key of its ModelDeployment where something of interest changed."""
         key = owner_key(live)
-        if not key:
+        if not key or self._is_old_news(live):
             return None
         mine = self.children.setdefault(key, {})
         child = project(live)

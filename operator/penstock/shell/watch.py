@@ -47,6 +47,7 @@ class Watch:
         gone = event == "DELETED"
         if gone:
             self.buried.add(live["metadata"]["uid"])
+            self.cache.bury(live)
         if kind == "ModelDeployment":
             self._parent(live, gone)
         elif kind == "ModelRuntime":
