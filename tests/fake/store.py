@@ -171,7 +171,11 @@ class Store:
         made = merged(self._defaults.get(ref[0], {}), plain(intent))
         check(made, None)
         made = copied(made)
-        made["metadata"] |= {"uid": str(uuid.UUID(int=self._version + 1, version=4)), "generation": 1, "creationTimestamp": self._stamp()}
+        made["metadata"] |= {
+            "uid": str(uuid.UUID(int=self._version + 1, version=4)),
+            "generation": 1,
+            "creationTimestamp": self._stamp(),
+        }
         self.entries[ref] = Entry(made, {manager: paths(intent)})
         return self._announce("ADDED", ref)
 
