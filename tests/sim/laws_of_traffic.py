@@ -66,7 +66,7 @@ def what_gets_traffic_is_not_removed(scene: Scene) -> Iterator[str]:
         yield "the route was removed"
     elif scene.name != "churn" and scene.sim.gate.always_answers(scene.name, scene.known):
         yield f"{scene.kind} {scene.name} gets {scene.sim.gate.carried_since(scene.known)}"
-    elif scene.name in _listed_since(scene.sim, scene.known):
+    elif scene.verb == "delete" and scene.name in _listed_since(scene.sim, scene.known):
         yield f"{scene.kind} {scene.name} is a backend of the route"
 
 
@@ -160,16 +160,12 @@ def _rises(before: Carried, now: Carried, name: str) -> bool:
 
 
 def _may_give_way(scene: Scene) -> bool:
-    """Pods that make room for another revision's: the last one once the route gives it nothing any more.
-
-    Where there is room for one pod only, nobody is answered for a moment; that is what the wish says.
-    """
-    if scene.kind != "Deployment" or not scene.after:
+    """Where the wish has room for one pod only, it makes room for another's: nobody is answered for a moment."""
+    if scene.kind != "Deployment" or not scene.after or scene.sim.full_size() > 1:
         return False
     replaces = bool((scene.status.get("candidate") or {}).get("replaces")) and scene.name == scene.revision("stable")
     replaced = any(gone["revision"] == scene.name and gone.get("replaced") for gone in scene.status.get("leaving", []))
-    asked = carried_by(scene.sim.live("HTTPRoute", "churn")).answers(scene.name)
-    return (replaces or replaced) and (scene.sim.full_size() == 1 or not asked)
+    return replaces or replaced
 
 
 def _is_removed(scene: Scene) -> bool:

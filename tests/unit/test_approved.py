@@ -53,7 +53,7 @@ def test_different_people_of_the_right_groups_are_counted_for_this_very_step(
     assert found.message.startswith(said)
     if not passes:
         assert found.reason is Reason.WAITING_FOR_APPROVAL
-        assert f"kubectl annotate --overwrite mdep churn penstock.dev/approve={V2}/3" in found.message
+        assert f"kubectl annotate --overwrite -n ml mdep churn penstock.dev/approve={V2}/3" in found.message
 
 
 @pytest.mark.parametrize(

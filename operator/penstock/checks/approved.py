@@ -26,9 +26,8 @@ def approved(world: World, step: Step) -> Verdict:
         message = f"{_lacks(asked, agreed)} within {asked.max_age} (onTimeout: {asked.on_timeout})"
         return Verdict(outcome, Reason.APPROVAL_TIMED_OUT, message)
     then = f", by {spell(until)[:19]}Z (then: {asked.on_timeout})" if until else ""
-    how = (
-        f"kubectl annotate --overwrite mdep {world.name} penstock.dev/approve={candidate.revision}/{candidate.step + 1}"
-    )
+    said = f"penstock.dev/approve={candidate.revision}/{candidate.step + 1} penstock.dev/requested-by=<you>"
+    how = f"kubectl annotate --overwrite -n {world.namespace} mdep {world.name} {said}"
     return Verdict(Outcome.WAIT, Reason.WAITING_FOR_APPROVAL, f"{_lacks(asked, agreed)}{then}: {how}", until)
 
 

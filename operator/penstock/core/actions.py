@@ -60,7 +60,8 @@ def _forget(world: World) -> tuple[Status, tuple[Notice, ...]]:
     kept = [a for a in world.status.acted if _stands(world, a)]
     gone = [a for a in world.status.acted if a not in kept]
     over = any((a.action, a.value) == (Action.PAUSE.value, "true") for a in gone)
-    notices = (Notice(False, Reason.RESUMED, "the pause is over"),) if over else ()
+    by = _who(world)
+    notices = (Notice(False, Reason.RESUMED, f"the pause is over, ended by {by}", "", by),) if over else ()
     return world.status.model_copy(update={"acted": kept}) if gone else world.status, notices
 
 

@@ -198,8 +198,13 @@ def _yielded(world: World, status: Status, sizes: tuple[int, int]) -> int:
     """Pods that the stable revision keeps where it makes room: one while it has traffic, unless there is only one."""
     assert status.stable
     full, tried = sizes
-    routed = world.route is not None and bool(world.route.weights.get(status.stable.revision))
-    return max(full - tried, 1 if routed and full > 1 else 0)
+    return max(full - tried, 1 if _is_reached(world, status.stable.revision) and full > 1 else 0)
+
+
+def _is_reached(world: World, revision: str) -> bool:
+    """Whether the gateway may send it requests: by the route as it stands, or as it was before that is confirmed."""
+    seen = world.route
+    return seen is not None and (seen.reaches(revision) or (revision in seen.weights and not seen.programmed))
 
 
 def _is_there(world: World, revision: str) -> bool:
@@ -212,8 +217,9 @@ def _leaving_size(world: World, status: Status, gone: Leaving) -> int:
     desired_now = world.workloads.get(gone.revision, Workload()).desired
     if not gone.replaced or not status.stable:
         return desired_now or 1
-    home = world.workloads.get(status.stable.revision, Workload()).ready
-    return min(desired_now, max(0, strategy.full_size(world, 0) - home - 1))
+    home, full = world.workloads.get(status.stable.revision, Workload()).ready, strategy.full_size(world, 0)
+    last = 1 if _is_reached(world, gone.revision) and full > 1 else 0
+    return min(desired_now, max(last, full - home - 1))
 
 
 def _kept(world: World, status: Status) -> frozenset[tuple[str, str]]:
