@@ -170,15 +170,25 @@ def memories() -> Iterator[Status]:
         yield Status(stable=STABLE, rejected=refused, leaving=gone, history=history)
 
 
+MET: list[RouteSeen | None] = [None, RouteSeen({V1: 100}, True), RouteSeen({V1: 100, V2: 0}, True)]
+MET += [RouteSeen({V1: 50, V2: 50}, True), RouteSeen({V1: 100, V2: 0}, False), RouteSeen({V2: 100}, True)]
+
+
+def lost() -> Iterator[World]:
+    """All objects are there and status is empty: it was lost, or a former owner has left them."""
+    for plan, wanted, route, (mine, home) in product(("walk", "plain"), ("v1", "v2", "v3"), MET, READY):
+        for problem, hold in product((None, PROBLEM), HOLDS):
+            made = replace(usual(wanted, plan), route=route, workloads=pods(mine, home, 1), problem=problem)
+            yield held(made, hold, plan)
+
+
 def quiet() -> Iterator[World]:
     """Nothing is tried: what is wanted, what was refused, what holds, what leaves, how much room there is."""
-    seen: list[RouteSeen | None] = [None, RouteSeen({V1: 100}, True), RouteSeen({V1: 100, V2: 0}, True)]
-    seen += [RouteSeen({V1: 50, V2: 50}, True), RouteSeen({V1: 100, V2: 0}, False), RouteSeen({V2: 100}, True)]
     few = frozenset(o for o in OWNED if o[1] == V1)
     extras = [("", None), ("refuse", Room((), ())), ("window", None)]
     for wanted, problem in product(("v1", "v2"), (None, PROBLEM)):
         yield replace(bare(wanted), problem=problem)
-    for status, wanted, route, (mine, home) in product(memories(), ("v1", "v2", "v3"), seen, READY):
+    for status, wanted, route, (mine, home) in product(memories(), ("v1", "v2", "v3"), MET, READY):
         for (extra, room), problem in product(extras, (None, PROBLEM)):
             made = replace(usual(wanted, "walk", extra), status=status, route=route, workloads=pods(mine, home, 1))
             made = replace(made, room=room, problem=problem, owned=few if home == 0 else OWNED)
@@ -207,5 +217,6 @@ FAMILIES = {
     "wishes": wishes,
     "firsts": firsts,
     "quiet": quiet,
+    "lost": lost,
     "brimming": brimming,
 }

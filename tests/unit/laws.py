@@ -6,14 +6,17 @@ counted. To add one: a function here or in `laws_of_people`, a line in its tuple
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cached_property
 
+from penstock.api.fields import seconds
 from penstock.api.status import StepKind, Trying, VerdictName
 from penstock.checks.free import holding
-from penstock.core import strategy, traffic
+from penstock.core import evidence, strategy, traffic
 from penstock.core.decide import EDGES, ON_FAIL, state_of
 from penstock.core.history import may_return
 from penstock.core.template import wanted_revision
+from penstock.model.schedule import read
 from penstock.model.values import Counts, Outcome, Plan, Silence, Step, Workload, World
 
 LAST = (StepKind.FULL, StepKind.BAKE)
@@ -209,6 +212,24 @@ def silence_is_not_success(move: Move) -> bool:
     return True
 
 
+def a_bake_ends_with_open_eyes(move: Move) -> bool:
+    """Every metric was read to its end, and none is silent now; but for a person who ends it."""
+    world, before = move.world, move.before
+    ends = bool(before and before.steps[before.step].kind is StepKind.BAKE and not move.after and not move.refused)
+    if not before or not ends or before.waived == before.step or move.fresh or not before.shifted_at:
+        return False
+    if not move.plan.status.stable or move.plan.status.stable.revision != before.revision:
+        return False
+    assert world.spec and world.spec.analysis
+    end = read(before.shifted_at) + timedelta(seconds=seconds(before.steps[before.step].duration))
+    seen = {e.metric for e in before.evidence if e.looked_at and read(e.looked_at) >= end}
+    counted = {n for n, answer in world.answers.items() if isinstance(answer, Counts)}
+    for number, metric in enumerate(world.spec.analysis.metrics):
+        assert number in counted or evidence.title(metric) in seen, "not read to its end"
+    assert not any(isinstance(answer, Silence) for answer in world.answers.values())
+    return True
+
+
 def a_first_revision_is_never_rejected(move: Move) -> bool:
     if move.world.status.stable or not move.before:
         return False
@@ -223,7 +244,10 @@ def the_pointer_moves_only_at_the_end(move: Move) -> bool:
     if not stable or (move.world.status.stable and move.world.status.stable.revision == stable.revision):
         return False
     candidate, route = move.before, move.world.route
-    assert candidate and candidate.revision == stable.revision
+    if not candidate:  # nothing was remembered: it serves already, and nobody more than it
+        assert route and 0 < route.weights[stable.revision] == max(route.weights.values())
+        return True
+    assert candidate.revision == stable.revision
     served = not move.world.status.stable and not walks_on(move)  # nobody else serves: it is stable as it is
     if not served:
         assert candidate.steps[candidate.step].kind in LAST
@@ -287,6 +311,7 @@ LAWS: tuple[Law, ...] = (
     steps_go_one_by_one,
     a_failing_metric_rejects_in_every_step,
     silence_is_not_success,
+    a_bake_ends_with_open_eyes,
     a_first_revision_is_never_rejected,
     the_pointer_moves_only_at_the_end,
     a_rejection_moves_traffic_before_pods,

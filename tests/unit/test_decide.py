@@ -29,6 +29,7 @@ WORLDS = {  # so many, exactly: a family that shrinks by accident is seen
     "wishes": 11520,
     "firsts": 3456,
     "quiet": 22684,
+    "lost": 1080,
     "brimming": 384,
 }
 Explored = tuple[Counter[str], set[tuple[State, State]]]
