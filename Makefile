@@ -33,7 +33,9 @@ down: ## stop it and leave no trace
 demo: venv ## the main job: v1 serves, v2 is promoted, v3 is rolled back, v4 never gets ready
 	@$(PY) -m examples.demo $(DEMO)
 
-test: verify integration e2e ## everything that proves it
+test: venv ## everything that proves it; what needs no cluster runs beside what waits for one
+	@$(MAKE) --no-print-directory -j2 -Otarget verify integration
+	@$(MAKE) --no-print-directory e2e
 
 verify: lint unit ## what needs no cluster: format, types, layers, units, simulation
 

@@ -65,8 +65,8 @@ def spoken(path: Path) -> str:
 
 @pytest.mark.parametrize("path", PAGES, ids=page_id)
 def test_every_make_command_exists(path: Path) -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = re.findall(r"^(?:\$ )?(?:[A-Z_]+=\S+ )*make ([a-z-]+)", spoken(path), re.MULTILINE)
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = re.findall(r"^(?:\$ )?(?:[A-Z_]+=\S+ )*make ([a-z0-9-]+)", spoken(path), re.MULTILINE)
     assert [target for target in named if target not in targets] == []
 
 

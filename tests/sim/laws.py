@@ -125,6 +125,7 @@ class Court:
     status: Object = field(default_factory=dict)
     writes: list[float] = field(default_factory=list)
     entries: list[tuple[float, str, int]] = field(default_factory=list)  # when a revision was in a new step
+    lefts: dict[str, float] = field(default_factory=dict)
     owed: str = ""  # a revision that was taken off and still has traffic
     homes: set[str] = field(default_factory=set)  # every revision that was stable
     uid: str = ""  # of the object whose status this is
@@ -154,6 +155,9 @@ class Court:
         self.homes |= {(self.former.get("stable") or {}).get("revision", "")}
         tried = self.status.get("candidate") or {}
         place = (tried.get("revision", ""), tried.get("step", 0))
+        gone = (self.former.get("candidate") or {}).get("revision", "")
+        if gone != place[0]:
+            self.lefts[gone] = self.sim.turn.known
         if not self.entries or self.entries[-1][1:] != place:
             self.entries.append((self.sim.turn.began, *place))
 
@@ -162,10 +166,8 @@ class Court:
         return next((at for at, *place in reversed(self.entries) if place == [name, step]), 0.0)
 
     def left(self, name: str) -> float:
-        """When a revision was no longer the one that is tried; never, if it never was."""
-        later = [at for at, *_ in self.entries[1:]]
-        ends = [at for (_, who, _), at in zip(self.entries, later, strict=False) if who == name]
-        return ends[-1] if ends else -1.0
+        """What the operator knew when it decided that a revision is no longer tried; never, if it never was."""
+        return self.lefts.get(name, -1.0)
 
     def pace(self) -> str:
         """A complaint about storms, of turns or of writes; about errors that nobody expected."""

@@ -179,8 +179,7 @@ def supersede(world: World, wanted: str, by: str = "") -> Turn:
     assert gone
     text = f"version {gone.version} leaves without a verdict: {wanted} is wanted"
     notice = Notice(False, Reason.SUPERSEDED, text, gone.revision, by)
-    if status.stable:
-        status = leave(world, status, (gone.revision, gone.replaces))
+    status = leave(world, status, (gone.revision, gone.replaces))
     status = ended(world, status, gone, notice)
     return Turn(status.model_copy(update={"candidate": None}), (notice,))
 

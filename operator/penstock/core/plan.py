@@ -15,6 +15,7 @@ from penstock.core.decide import advance, is_rejected
 from penstock.core.describe import TIMED, next_up
 from penstock.core.moves import Turn, spoken
 from penstock.core.template import make_snapshot, wanted_revision
+from penstock.model import names
 from penstock.model.reasons import Reason
 from penstock.model.schedule import read
 from penstock.model.values import Manifest, Plan, Problem, Snapshot, Workload, World
@@ -159,10 +160,15 @@ def _children(world: World, status: Status) -> list[Manifest]:
         return made
     front, behind = traffic.front(world, status), traffic.preview(world, status)
     known = _snapshot(world, front)
-    if known:
+    if known and not _points_well(world, status):
         made += adoption.untaken(world, front, desired.make_shared(world, front, known))
         made += desired.make_preview(world, behind, known.port)
     return made + desired.make_route(world, traffic.shares(world, status))
+
+
+def _points_well(world: World, status: Status) -> bool:
+    """The Services that exist stay as they are while nobody is known to be ready: who they lead to may be."""
+    return not status.stable and ("Service", world.name) in world.owned and not traffic.weights(world, status)
 
 
 def _snapshot(world: World, revision: str) -> Snapshot | None:
@@ -228,6 +234,9 @@ def _kept(world: World, status: Status) -> frozenset[tuple[str, str]]:
     spared = in_use - set(world.snapshots) | set(world.route.weights if world.route else ())
     bare = {(kind, name) for kind, name in world.owned if desired.revision_of(world.name, kind, name) in spared}
     bare -= {(kind, name) for kind, name in bare if kind == "HorizontalPodAutoscaler"}
+    if _points_well(world, status):
+        bare |= {(kind, world.name) for kind in ("Service", "PodDisruptionBudget")}
+        bare.add(("Service", names.preview(world.name)))
     never = in_use | {r.revision for r in status.rejected}  # no way back to those
     old = sorted((s.number, name) for name, s in world.snapshots.items() if name not in never)
     return frozenset(bare) | frozenset(("ControllerRevision", name) for _, name in old[-HISTORY:])

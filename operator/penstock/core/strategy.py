@@ -7,6 +7,7 @@ spec's steps in mid-rollout acts on the next rollout and no step number ever poi
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import ceil
 
 from penstock.api.fields import fraction, seconds
@@ -96,7 +97,10 @@ def _approval(asked: Approval | None) -> PlannedApproval | None:
 def present_step(world: World, candidate: Trying) -> Step:
     """The step that the candidate is in, sized for what the stable revision ran when the rollout began."""
     full = full_size(world, candidate.stable_replicas)
-    return _compile(candidate.steps[candidate.step], full, candidate.waived == candidate.step)
+    step = _compile(candidate.steps[candidate.step], full, candidate.waived == candidate.step)
+    if candidate.replaces and full > 1 and step.weight < 100:  # one pod is the stable revision's, while it has traffic
+        return replace(step, replicas=min(step.replicas, full - 1))
+    return step
 
 
 def _compile(step: PlannedStep, full: int, waived: bool) -> Step:

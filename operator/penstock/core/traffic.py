@@ -149,10 +149,10 @@ def _may_unlist(world: World, gone: Leaving) -> bool:
     """A leaving revision stays in the route at weight 0 until its time is up and the gateway has confirmed the 0."""
     if gone.given:  # was never in it
         return True
+    if not world.route or gone.revision not in world.route.weights:
+        return True  # nor is it listed again where a clock went back
     if world.now < read(gone.after):
         return False
-    if not world.route or gone.revision not in world.route.weights:
-        return True
     return world.route.programmed and not world.route.reaches(gone.revision)
 
 
