@@ -51,15 +51,18 @@ async def wait_until_quiet(sim: Rough, court: Court) -> str:
         waited = waited + 10.0 if ready_of(status).get("reason") in FOR_PEOPLE else 0.0
         if waited >= 2 * QUIET:  # the metrics of a candidate that waits for people are still read
             return ""
-        busy = (
-            status.get("leaving")
-            or ready_of(status).get("reason") == "Frozen"
-            or (status.get("candidate") and not stalled)
-        )
         written = court.writes[-1] if court.writes else 0.0
-        if sim.alive and not busy and sim.time() - written >= QUIET:
+        if sim.alive and not _is_busy(status, stalled) and sim.time() - written >= QUIET:
             return ""
     return f"no end after {PATIENCE:.0f} s: {status_of(sim)}"
+
+
+def _is_busy(status: Object, stalled: bool) -> bool:
+    """Whether something is still to come by itself."""
+    if stalled and not status.get("stable"):  # a first revision that cannot start; who was before it may still answer
+        return False
+    frozen = ready_of(status).get("reason") == "Frozen"
+    return frozen or bool(status.get("leaving")) or (bool(status.get("candidate")) and not stalled)
 
 
 def complaints(sim: Rough, court: Court, calm_since: float) -> Iterator[str]:
@@ -131,6 +134,7 @@ def _is_true(sim: Rough, court: Court, found: tuple[Object, Nature, float]) -> I
 def _leftovers(sim: Rough, status: Object) -> Iterator[str]:
     """Objects that nobody needs any more, or that are missing."""
     used = {(status.get(role) or {}).get("revision") for role in ("stable", "candidate")} - {None}
+    used |= {gone["revision"] for gone in status.get("leaving", [])}
     kinds = ("Deployment", "Service", *(("HorizontalPodAutoscaler",) if sim.wished("autoscaled") else ()))
     for kind in kinds:
         there = {live["metadata"]["name"] for live in sim.store.list(kind)} - {"churn", "churn-preview"}
