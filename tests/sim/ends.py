@@ -141,5 +141,5 @@ def _leftovers(sim: Rough, status: Object) -> Iterator[str]:
         if there != used:
             yield f"{kind}s {sorted(there)}, used are {sorted(used)}"
     preview = sim.live("Service", "churn-preview") is not None
-    if preview != ("blueGreen" in sim.wished("rollout")):
+    if status.get("stable") and preview != ("blueGreen" in sim.wished("rollout")):
         yield f"preview Service: {preview}"

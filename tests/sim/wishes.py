@@ -64,7 +64,7 @@ PARTS: tuple[tuple[float, bool, Callable[[Random], Object]], ...] = (  # how oft
     (0.1, True, _cohort),
     (0.25, False, _bake),
     (0.15, False, lambda _: {"rollbackWindow": "5m"}),
-    (0.1, False, lambda random: {"capacityPolicy": random.choice(("Surge", "Refuse"))}),
+    (0.1, False, lambda random: {"capacityPolicy": random.choice(("Replace", "Refuse"))}),
     (0.06, False, _freeze),
 )
 
