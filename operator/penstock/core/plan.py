@@ -236,7 +236,7 @@ def _kept(world: World, status: Status) -> frozenset[tuple[str, str]]:
     bare -= {(kind, name) for kind, name in bare if kind == "HorizontalPodAutoscaler"}
     if _points_well(world, status):
         bare |= {(kind, world.name) for kind in ("Service", "PodDisruptionBudget")}
-        bare.add(("Service", names.preview(world.name)))
+        bare |= {("Service", names.preview(world.name))} if world.spec and world.spec.rollout.blue_green else set()
     never = in_use | {r.revision for r in status.rejected}  # no way back to those
     old = sorted((s.number, name) for name, s in world.snapshots.items() if name not in never)
     return frozenset(bare) | frozenset(("ControllerRevision", name) for _, name in old[-HISTORY:])
