@@ -29,14 +29,19 @@ def steps_are_taken_one_by_one_and_forward(scene: Scene) -> Iterator[str]:
 
 
 def _begins_well(scene: Scene, now: Object) -> Iterator[str]:
-    """From step 0, with all that the wish asks for; a first revision, and a return to a late one, have no steps."""
-    rollout = scene.sim.wished("rollout")
+    """From step 0, with all that the wish asks for; a first revision, and a return to a late one, have no steps.
+
+    Nor has one that must wait for the only pod to go; how many pods an autoscaler has made is not known here.
+    """
+    rollout, home = scene.sim.wished("rollout"), bool(scene.status.get("stable"))
     plan = [step.get("kind", "Canary") for step in now["steps"]]
-    full = [kind for kind in kinds(rollout) if kind == "Full" or (kind == "Bake" and scene.status.get("stable"))]
+    direct = [kind for kind in kinds(rollout) if kind == "Full" or (kind == "Bake" and home)]
     returns = "rollbackWindow" in rollout and now["revision"] in scene.court.homes
     alone = rollout.get("capacityPolicy") == "Replace" and scene.sim.full_size() == 1
-    short = not scene.status.get("stable") or returns or alone
-    if now.get("step", 0) or plan not in ([full] if short and not returns else [kinds(rollout), *([full] * returns)]):
+    allowed = [direct] if not home else [kinds(rollout)]
+    allowed += [direct] * (returns or alone)
+    must = alone and not scene.sim.wished("autoscaled")
+    if now.get("step", 0) or plan not in (allowed[-1:] if must else allowed):
         yield f"{now['revision']} begins at step {now.get('step', 0)} of {plan}"
 
 
