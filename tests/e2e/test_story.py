@@ -79,8 +79,9 @@ def told(stage: Stage, tmp_path_factory: pytest.TempPathFactory, killing: Killin
 
 def test_the_operator_was_killed_in_mid_canary_and_went_on(told: Run, killing: Killing) -> None:
     assert len(killing.killed) == 1
-    entered = [each for _, each in told.tale.decisions if "StepEntered" in str(each)]
-    assert len(entered) == 3
+    entered = [str(each) for _, each in told.tale.decisions if "StepEntered" in str(each)]
+    assert len(entered) == len(set(entered)), "a step was taken twice"
+    assert len(entered) in (2, 3), "of the step that was being told when the kill came the Event may be lost"
 
 
 def test_every_part_of_the_story_happened(told: Run) -> None:
