@@ -117,7 +117,7 @@ class Wire:
         again = copied(live) if self.twice and event != "DELETED" else None
         self.place.watch.see(live["kind"], event, live)
         if again is not None:
-            asyncio.get_running_loop().call_later(0.7, self._repeat, again)
+            asyncio.get_running_loop().call_later(2.6, self._repeat, again)
 
     def _repeat(self, live: Object) -> None:
         """Old news of an object that is still there."""
