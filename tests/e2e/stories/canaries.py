@@ -89,6 +89,7 @@ async def abort_and_retry(scene: Scene) -> None:
     await scene.rejected("Aborted")
     assert scene.status["rejected"][-1]["by"] == "eve"
     await scene.apply("v2", CANARY)
+    await scene.until(lambda s: bool(s.ready))  # of the new generation: it must not have tried again
     assert scene.ready["reason"] == "RolledBack"
     await scene.annotate("bob", retry=name)
     await scene.settled("v2")

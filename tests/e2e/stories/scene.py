@@ -97,13 +97,17 @@ class Scene:
         """kubectl without holding up the other stories."""
         return await asyncio.to_thread(self.house.kubectl.run, "-n", NAMESPACE, *words, given=given)
 
-    async def create(self, manifest: Object | str) -> None:
-        """What `kubectl apply` does."""
+    async def create(self, manifest: Object | str) -> Object:
+        """What `kubectl apply` does, and what the API server made of it."""
         text = manifest if isinstance(manifest, str) else json.dumps(manifest)
-        await self.kubectl("apply", "-f", "-", given=self.house.spell(text))
+        made: Object = json.loads(await self.kubectl("apply", "-o", "json", "-f", "-", given=self.house.spell(text)))
+        return made
 
     async def apply(self, version: str, rollout: Object | None = None, **spec: Any) -> None:
-        """The story's ModelDeployment with this version; `None` removes a field of the usual spec."""
+        """The story's ModelDeployment with this version; `None` removes a field of the usual spec.
+
+        Returns when the watch has shown it: what the story sees from then on is never older than its wish.
+        """
         timing = {"deadline": "90s", "scaleDownDelay": "4s"}
         wish: Object = {
             "model": {"version": version, "format": "sklearn", "uri": f"oci://penstock.local/models/digits:{version}"},
@@ -114,9 +118,10 @@ class Scene:
         }
         wish = {k: v for k, v in (wish | spec).items() if v is not None}
         meta = {"name": self.name, "namespace": NAMESPACE}
-        await self.create(
+        made = await self.create(
             {"apiVersion": "penstock.dev/v1alpha1", "kind": "ModelDeployment", "metadata": meta, "spec": wish}
         )
+        await self.until(lambda s: any(_is_of(x.seen, made) for x in s.sights("ModelDeployment")))
 
     async def annotate(self, who: str = "alice", groups: str = "", **actions: str) -> None:
         """What a person does; the name that is recorded must be the one that the API server knows."""
@@ -231,3 +236,9 @@ class Scene:
     def note(self, **facts: object) -> None:
         """Figures for the report."""
         self.notes |= {k: str(v) for k, v in facts.items()}
+
+
+def _is_of(seen: Object, made: Object) -> bool:
+    """Whether an object was seen as it was made, or later."""
+    mine, theirs = seen["metadata"], made["metadata"]
+    return bool(mine["uid"] == theirs["uid"] and mine["generation"] >= theirs["generation"])
