@@ -22,7 +22,7 @@ import yaml
 from aiohttp import web
 
 from penstock.metrics.prometheus import Prometheus
-from penstock.model.values import Answer, Arm, Counts, Question, Ratio, Selector
+from penstock.model.measure import Answer, Arm, Counts, Question, Ratio, Selector
 from tests.conftest import program
 
 PATIENCE = 20.0

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from penstock.model.values import Answer, Counts, Question, Silence
+from penstock.model.measure import Answer, Counts, Question, Silence
 from penstock.shell.cache import Cache
 from penstock.shell.loop import Loop
 from penstock.shell.queue import Queue

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from penstock.model.kinds import KINDS
-from penstock.model.values import Answer, Counts, Question, Silence
+from penstock.model.measure import Answer, Counts, Question, Silence
 from tests.sim.gate import Gate, carried_by, values_since
 from tests.sim.machine import START, Nature, Object, Sim
 from tests.sim.wire import RoughKube, Wire, Write

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from penstock.model.values import Answer, Counts, Question, RouteSeen
+from penstock.model.measure import Answer, Counts, Question
+from penstock.model.values import RouteSeen
 from penstock.routing import gateway, service
 from tests.sim.machine import RPS, Nature, Object, Sim, model
 

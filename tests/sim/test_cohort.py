@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from penstock.model.values import Answer, Counts, Question
+from penstock.model.measure import Answer, Counts, Question
 from penstock.routing import gateway
 from tests.fake.clock import run
 from tests.sim.machine import RPS, Nature, Object, Sim, model

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import pytest
 
-from penstock.model.values import Answer, Counts, Question
+from penstock.model.measure import Answer, Counts, Question
 from penstock.shell.watch import AUDIT
 from tests.fake.clock import run
 from tests.sim.machine import RPS, Object, Sim, model

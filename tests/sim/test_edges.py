@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from penstock.model.values import Answer, Question
+from penstock.model.measure import Answer, Question
 from tests.fake.clock import run
 from tests.sim.machine import Nature, Object, Sim, model, settled
 

@@ -4,7 +4,7 @@ import asyncio
 from itertools import pairwise
 from typing import Any
 
-from penstock.model.values import Answer, Question, Silence
+from penstock.model.measure import Answer, Question, Silence
 from tests.fake.clock import run
 from tests.sim.machine import Sim, model, settled
 

@@ -12,12 +12,13 @@ from functools import cached_property
 from penstock.api.fields import seconds
 from penstock.api.status import StepKind, Trying, VerdictName
 from penstock.checks.free import holding
-from penstock.core import evidence, strategy, traffic
+from penstock.core import measures, strategy, traffic
 from penstock.core.decide import EDGES, ON_FAIL, state_of
 from penstock.core.history import may_return
 from penstock.core.template import wanted_revision
+from penstock.model.measure import Counts, Silence
 from penstock.model.schedule import read
-from penstock.model.values import Counts, Outcome, Plan, Silence, Step, Workload, World
+from penstock.model.values import Outcome, Plan, Step, Workload, World
 
 LAST = (StepKind.FULL, StepKind.BAKE)
 
@@ -225,7 +226,7 @@ def a_bake_ends_with_open_eyes(move: Move) -> bool:
     seen = {e.metric for e in before.evidence if e.looked_at and read(e.looked_at) >= end}
     counted = {n for n, answer in world.answers.items() if isinstance(answer, Counts)}
     for number, metric in enumerate(world.spec.analysis.metrics):
-        assert number in counted or evidence.title(metric) in seen, "not read to its end"
+        assert number in counted or measures.title(metric) in seen, "not read to its end"
     assert not any(isinstance(answer, Silence) for answer in world.answers.values())
     return True
 

@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp import web
 
 from penstock.metrics.prometheus import Prometheus
-from penstock.model.values import Answer, Arm, Question, Ratio, Selector
+from penstock.model.measure import Answer, Arm, Question, Ratio, Selector
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 END = START + timedelta(seconds=15)

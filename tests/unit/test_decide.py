@@ -13,8 +13,9 @@ import pytest
 from penstock.api.status import Status
 from penstock.core.decide import State, advance, state_of
 from penstock.core.plan import decide
+from penstock.model.measure import Counts, Silence
 from penstock.model.reasons import Reason
-from penstock.model.values import Counts, Silence, World
+from penstock.model.values import World
 from tests.unit import laws, laws_of_status
 from tests.unit.families import FAMILIES
 from tests.unit.laws import Law, Move

@@ -12,8 +12,9 @@ from penstock.api.spec import Spec
 from penstock.api.status import Evidence, Serving, Status, Trying, VerdictName
 from penstock.core import evidence, strategy
 from penstock.core.template import make_snapshot, wanted_revision
+from penstock.model.measure import Counts, Silence
 from penstock.model.schedule import LAG, read, spell
-from penstock.model.values import Counts, Silence, Snapshot, World
+from penstock.model.values import Snapshot, World
 from tests.sim.machine import RUNTIME, model
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -13,9 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from penstock.api.analysis import Metric
 from penstock.api.runtime import RuntimeSpec
-from penstock.core.evidence import ratio
+from penstock.core.measures import measure
+from penstock.model.measure import Ratio, Selector
 from penstock.model.reasons import Reason
-from penstock.model.values import Problem, Ratio, Selector
+from penstock.model.values import Problem
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("mlserver", "kserve")
@@ -68,7 +69,7 @@ def profile(name: str) -> dict[str, object]:
 
 
 def asked(name: str, metric: dict[str, str]) -> Ratio:
-    found = ratio(Metric.model_validate(metric), profile(name))
+    found = measure(Metric.model_validate(metric), profile(name))
     assert isinstance(found, Ratio), found
     return found
 
@@ -141,7 +142,7 @@ def test_a_threshold_finds_the_bound_in_the_spelling_of_the_server(threshold: st
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("threshold", ["300ms", "1h", "1ms", "11s"])
 def test_a_threshold_between_bounds_is_refused_with_the_bounds(name: str, threshold: str) -> None:
-    found = ratio(Metric.model_validate({"name": "slowRate", "threshold": threshold, "max": "5%"}), profile(name))
+    found = measure(Metric.model_validate({"name": "slowRate", "threshold": threshold, "max": "5%"}), profile(name))
     assert isinstance(found, Problem) and found.reason is Reason.RUNTIME_LACKS_METRIC
     assert "0.25s, 0.5s" in found.message and threshold in found.message
 
@@ -154,7 +155,7 @@ def test_a_profile_is_read_the_same_from_the_server_and_from_a_snapshot(name: st
 
 def test_a_runtime_without_a_profile_says_what_it_lacks() -> None:
     for metric, word in ((ERROR_RATE, "errorRate"), ({"name": "slowRate", "threshold": "1s", "max": "1%"}, "slowRate")):
-        found = ratio(Metric.model_validate(metric), {})
+        found = measure(Metric.model_validate(metric), {})
         assert isinstance(found, Problem) and word in found.message
 
 

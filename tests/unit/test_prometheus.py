@@ -9,7 +9,7 @@ import pytest
 
 from penstock.metrics import SOURCES
 from penstock.metrics.prometheus import Prometheus
-from penstock.model.values import Answer, Counts, Ratio, Selector
+from penstock.model.measure import Answer, Counts, Ratio, Selector
 from tests.unit.prometheus_source import (
     END,
     GOOD,

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from penstock.metrics.prometheus import MAX_SERIES, Prometheus
-from penstock.model.values import Answer, Counts, Silence
+from penstock.model.measure import Answer, Counts, Silence
 from tests.unit.prometheus_source import (
     ROUTINE,
     START,

@@ -14,11 +14,12 @@ from typing import Any
 from penstock.api.runtime import RuntimeSpec
 from penstock.api.spec import Spec
 from penstock.api.status import Evidence, Serving, Side, Status, StepKind, Trying, VerdictName
-from penstock.core import evidence, strategy
+from penstock.core import measures, strategy
 from penstock.core.template import make_snapshot, wanted_revision
+from penstock.model.measure import Answer, Counts, Silence
 from penstock.model.reasons import Reason
 from penstock.model.schedule import LAG, spell
-from penstock.model.values import Answer, Counts, Problem, RouteSeen, Silence, Snapshot, Workload, World
+from penstock.model.values import Problem, RouteSeen, Snapshot, Workload, World
 from tests.sim.machine import RUNTIME, model
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -119,7 +120,7 @@ def metrics() -> list[str]:
     """What is judged in every plan."""
     judged = spec("v1").analysis
     assert judged
-    return [evidence.title(metric) for metric in judged.metrics]
+    return [measures.title(metric) for metric in judged.metrics]
 
 
 def known(what: str, step_began: float) -> list[Evidence]:

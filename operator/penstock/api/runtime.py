@@ -9,12 +9,10 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from penstock.api.fields import Frozen, Image, Name, cel, list_map, rules, worded
+from penstock.api.series import Latency, Series
 from penstock.api.serving import EnvVar, Resources
 
 _PATH = r"^/[-._~%/{}A-Za-z0-9]*$"
-_METRIC = r"^[a-zA-Z_:][a-zA-Z0-9_:]*$"
-_MATCHERS = r'^([a-zA-Z_][a-zA-Z0-9_]*(=|!=|=~|!~)"[^"{}]*"(,[ ]?|$))*$'
-_BOUND = r"^[0-9]+(\.[0-9]+)?$"
 
 HttpPath = Annotated[
     str,
@@ -73,60 +71,6 @@ class Container(Frozen):
     """Seconds a pod may take to finish its requests after it has left the endpoints. Default: 30."""
 
 
-class Series(Frozen):
-    """Counters of one name, narrowed by label matchers; Penstock adds those for namespace and revision."""
-
-    name: Annotated[
-        str,
-        StringConstraints(pattern=_METRIC, max_length=256),
-        worded(
-            _METRIC, "must be the name of a metric, such as rest_server_requests_total; label matchers belong in where"
-        ),
-    ]
-    """Metric name. Example: rest_server_requests_total."""
-    where: Annotated[
-        str,
-        StringConstraints(pattern=_MATCHERS, max_length=1024),
-        worded(_MATCHERS, 'must be label matchers without braces, such as method="POST",code=~"5.."'),
-    ] = ""
-    """Label matchers in PromQL. Default: none. Example: path=~"/v2/models/.+/infer"."""
-
-
-class Latency(Frozen):
-    """A histogram of request durations in seconds."""
-
-    model_config = {
-        "json_schema_extra": rules(
-            cel(
-                "!self.histogram.name.matches('_(bucket|count|sum)$')",
-                "the histogram's name is wanted, without _bucket, _count or _sum",
-                fieldPath=".histogram",
-            )
-        )
-    }
-
-    histogram: Series
-    """The histogram, by its name without _bucket. Example: {name: rest_server_request_duration_seconds}."""
-    bounds: Annotated[
-        list[
-            Annotated[
-                str, StringConstraints(pattern=_BOUND, max_length=24), worded(_BOUND, "must be seconds such as 0.25")
-            ]
-        ],
-        Field(
-            min_length=1,
-            max_length=64,
-            json_schema_extra=rules(
-                cel(
-                    f"!self.all(b, b.matches(r'{_BOUND}')) || self.map(b, double(b)).isSorted()",
-                    "bounds must grow, and leave out +Inf",
-                )
-            ),
-        ),
-    ]
-    """Upper bounds of its buckets as the server spells them in the label le. Example: ["0.1", "0.25", "0.5", "1.0"]."""
-
-
 class MetricProfile(Frozen):
     """What the built-in metric names mean for this server. Every series must carry the labels of the pod's scrape."""
 
@@ -137,7 +81,17 @@ class MetricProfile(Frozen):
     successes: Series | None = None
     """Instead of errors, where the server only counts what went well: those that it answered."""
     latency: Latency | None = None
-    """Durations of inference requests. Absent: slowRate cannot be judged with this runtime."""
+    """Durations of inference requests. Absent: slowRate and latencyShift cannot be judged with this runtime."""
+    time_to_first_token: Latency | None = None
+    """Language models: time until the first token of an answer. Absent: timeToFirstToken cannot be judged with this runtime."""
+    time_per_output_token: Latency | None = None
+    """Language models: time for each further token. Absent: timePerOutputToken cannot be judged with this runtime."""
+    in_flight: Series | None = None
+    """Gauge of the requests that are being answered. Absent: inFlight cannot be judged with this runtime."""
+    queue_depth: Series | None = None
+    """Gauge of the requests that wait. Absent: queueDepth cannot be judged with this runtime."""
+    kv_cache_usage: Series | None = None
+    """Gauge of the used share of the key-value cache, from 0 to 1. Absent: kvCacheUsage cannot be judged with this runtime."""
 
 
 class RuntimeSpec(Frozen):

@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
+from penstock.model.measure import Silence
 from penstock.model.reasons import Reason
 from penstock.model.schedule import read
-from penstock.model.values import Outcome, Silence, Step, Verdict, World
+from penstock.model.values import Outcome, Step, Verdict, World
 
 
 def baked(world: World, step: Step) -> Verdict:

@@ -3,9 +3,10 @@
 from datetime import datetime, timedelta
 
 from penstock.api.status import Evidence, VerdictName
+from penstock.model.measure import Silence
 from penstock.model.reasons import Reason
 from penstock.model.schedule import read
-from penstock.model.values import Outcome, Silence, Step, Verdict, World
+from penstock.model.values import Outcome, Step, Verdict, World
 
 
 def judged(world: World, step: Step) -> Verdict:

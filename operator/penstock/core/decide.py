@@ -262,7 +262,7 @@ def _failed_metric(world: World) -> Refusal | None:
     for metric in world.spec.analysis.metrics if world.spec.analysis else []:
         known = evidence.known(candidate, metric)
         if known.verdict is VerdictName.FAIL:
-            reason = ON_FAIL[metric.name.value, metric.compare is not None]
+            reason = ON_FAIL[metric.name, metric.compare is not None]
             return Refusal(reason, evidence.explain(metric, known))
     return None
 

@@ -6,54 +6,17 @@ now - LAG]: each request is counted once, whatever the rhythm of turns; after an
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from penstock.api.analysis import Analysis, Metric, MetricName
-from penstock.api.fields import fraction, seconds, span
+from penstock.api.analysis import Analysis, Metric
+from penstock.api.fields import fraction, span
 from penstock.api.status import Evidence, Side, Trying, VerdictName
-from penstock.model.reasons import Reason
+from penstock.core.measures import TOLERANCE, measure, title
+from penstock.model.measure import Arm, Counts, Question
 from penstock.model.schedule import LAG, read, spell
-from penstock.model.values import Arm, Counts, Problem, Question, Ratio, Selector, World
+from penstock.model.values import Problem, World
 from penstock.stats.sequential import odds, one_arm_sums, two_arm_sums
 
-TOLERANCE = 1.25
 EFFECT = 0.005  # a share of bad requests that is higher by less than this is no reason to wait
-
-
-def title(metric: Metric) -> str:
-    """The judgement in words; also what ties a metric to its evidence."""
-    name = f"{metric.name.value} over {metric.threshold}" if metric.threshold else metric.name.value
-    if metric.max is not None:
-        return f"{name} at most {metric.max}"
-    return f"{name} vs stable, tolerance {metric.tolerance or TOLERANCE}"
-
-
-def ratio(metric: Metric, profile: Any) -> Ratio | Problem:
-    """Which counters answer the metric for a runtime with this profile."""
-    if metric.name is MetricName.ERROR_RATE:
-        part = profile.get("errors") or profile.get("successes")
-        if not (part and profile.get("requests")):
-            return Problem(Reason.RUNTIME_LACKS_METRIC, "the runtime's metric profile does not say what errorRate is")
-        return Ratio(_selector(part), _selector(profile["requests"]), part_is_good="errors" not in profile)
-    latency = profile.get("latency")
-    if not latency:
-        return Problem(Reason.RUNTIME_LACKS_METRIC, "the runtime's metric profile does not say what slowRate is")
-    assert metric.threshold
-    wanted = seconds(metric.threshold)
-    bounds = [b for b in latency["bounds"] if abs(float(b) - wanted) < 1e-9]
-    if not bounds:
-        known = ", ".join(f"{b}s" for b in latency["bounds"])
-        message = (
-            f"slowRate threshold {metric.threshold} is no bucket bound of the server's histogram; choose one of {known}"
-        )
-        return Problem(Reason.RUNTIME_LACKS_METRIC, message)
-    name, where = latency["histogram"]["name"], latency["histogram"].get("where", "")
-    fast = Selector(name + "_bucket", ",".join(filter(None, [where, f'le="{bounds[0]}"'])))
-    return Ratio(fast, Selector(name + "_count", where), part_is_good=True)
-
-
-def _selector(series: Any) -> Selector:
-    return Selector(series["name"], series.get("where", ""))
 
 
 def known(candidate: Trying, metric: Metric) -> Evidence:
@@ -121,8 +84,8 @@ def _question(world: World, subject: tuple[Trying, Metric], source: str) -> Ques
 
 def _arm(world: World, metric: Metric, revision: str) -> Arm | None:
     snapshot = world.snapshots.get(revision)
-    found = ratio(metric, snapshot.profile) if snapshot else None
-    return Arm(revision, found) if isinstance(found, Ratio) else None
+    found = measure(metric, snapshot.profile) if snapshot else None
+    return None if found is None or isinstance(found, Problem) else Arm(revision, found)
 
 
 def look(world: World, candidate: Trying) -> Trying:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from penstock.api.runtime import RuntimeSpec
 from penstock.core import config
-from penstock.core.evidence import ratio
+from penstock.core.measures import measure
 from penstock.core.template import make_snapshot, wanted_revision
 from penstock.model.reasons import Reason
 from penstock.model.values import Problem, Snapshot, World
@@ -75,5 +75,5 @@ def _unjudged(world: World, snapshot: Snapshot, sources: frozenset[str]) -> Prob
     source = world.spec.analysis.source
     if source not in sources:
         return Problem(Reason.SOURCE_NOT_FOUND, f"no metric source {source}; the operator has: {_listed(sources)}")
-    answers = (ratio(metric, snapshot.profile) for metric in world.spec.analysis.metrics)
+    answers = (measure(metric, snapshot.profile) for metric in world.spec.analysis.metrics)
     return next((a for a in answers if isinstance(a, Problem)), None)

@@ -10,7 +10,7 @@ import aiohttp
 
 from penstock.api.fields import seconds
 from penstock.metrics.prometheus import Prometheus
-from penstock.model.values import Answer, Question
+from penstock.model.measure import Answer, Question
 
 
 class Source(Protocol):

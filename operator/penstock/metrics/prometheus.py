@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-from penstock.model.values import Answer, Arm, Counts, Question, Selector, Silence
+from penstock.model.measure import Answer, Arm, Counts, Question, Ratio, Selector, Silence
 from penstock.stats.counters import Sample, increment
 
 MAX_BYTES = 4 << 20
@@ -52,14 +52,16 @@ class Prometheus:
         return Counts(*mine, *home)
 
     async def _arm(self, question: Question, arm: Arm) -> tuple[int, int]:
-        totals = await self._samples(question, arm, arm.ratio.total)
-        parts = await self._samples(question, arm, arm.ratio.part)
+        ratio = arm.measure
+        assert isinstance(ratio, Ratio)
+        totals = await self._samples(question, arm, ratio.total)
+        parts = await self._samples(question, arm, ratio.part)
         start = (question.start - (HEAD_START if arm.born else timedelta())).timestamp()
         end = question.end.timestamp()
         known = {pod for pod, series in totals.items() if arm.born or _reaches(series, start)}
         total = _grown(totals, known, (start, end))
         part = min(_grown(parts, known, (start, end)), total)
-        return (total - part if arm.ratio.part_is_good else part), total
+        return (total - part if ratio.part_is_good else part), total
 
     async def _samples(self, question: Question, arm: Arm, selector: Selector) -> Series:
         matchers = [f'namespace="{question.namespace}"', f'{LABEL_REVISION}="{arm.revision}"']

@@ -12,6 +12,7 @@ from typing import Any
 from penstock.api.runtime import RuntimeSpec
 from penstock.api.spec import Spec
 from penstock.api.status import PlannedApproval, PlannedMatch, Status, StepKind
+from penstock.model.measure import Answer
 from penstock.model.reasons import Reason
 from penstock.model.room import Room
 
@@ -100,64 +101,6 @@ class Given:
     deployments: Mapping[str, Workload] = field(default_factory=dict)
     scalers: Mapping[str, str] = field(default_factory=dict)  # HorizontalPodAutoscalers, by the Deployment's name
     answering: str = ""  # the Deployment whose ready pods answer under the ModelDeployment's name
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Bad and all requests of the two arms in one window."""
-
-    candidate_bad: int
-    candidate_total: int
-    stable_bad: int = 0
-    stable_total: int = 0
-
-
-@dataclass(frozen=True)
-class Silence:
-    """A metric source that gave nothing usable: never a pass, never a failure."""
-
-    message: str
-
-
-Answer = Counts | Silence
-
-
-@dataclass(frozen=True)
-class Selector:
-    """Counters by metric name and label matchers."""
-
-    name: str
-    where: str = ""
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """Two counters to read: bad requests are `part` of `total`, or all others where part counts the good."""
-
-    part: Selector
-    total: Selector
-    part_is_good: bool = False
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One revision's side of a question; `born` says that its counters began at 0 inside the window."""
-
-    revision: str
-    ratio: Ratio
-    born: bool = False
-
-
-@dataclass(frozen=True)
-class Question:
-    """One metric over one window (start, end]: the candidate, and the stable revision where it is compared."""
-
-    source: str
-    namespace: str
-    candidate: Arm
-    stable: Arm | None
-    start: datetime
-    end: datetime
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from penstock.core.evidence import questions
 from penstock.core.plan import decide
 from penstock.metrics import Source
 from penstock.model.faults import Rejected, Retry, Stale
+from penstock.model.measure import Answer, Question, Silence
 from penstock.model.reasons import Reason
-from penstock.model.values import Answer, Plan, Problem, Question, Silence, World
+from penstock.model.values import Plan, Problem, World
 from penstock.shell import act
 from penstock.shell.cache import Cache, Key, Object
 from penstock.shell.events import Book

@@ -1,0 +1,124 @@
+"""Metric + the runtime's metric profile -> what to measure, or the problem that a person must mend. Pure.
+
+What a built-in name means is a row of a table here; what it means for a server is in that server's ModelRuntime.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from penstock.api.analysis import Metric
+from penstock.api.fields import seconds
+from penstock.model.measure import Gauge, Histogram, Measure, Query, Rate, Ratio, Selector
+from penstock.model.reasons import Reason
+from penstock.model.values import Problem, World
+
+Profile = Mapping[str, Any]
+TOLERANCE = 1.25
+
+
+def title(metric: Metric) -> str:
+    """The judgement in words; also what ties a metric to its evidence."""
+    name = f"{metric.name} over {metric.threshold}" if metric.threshold else metric.name
+    if metric.compare:
+        return f"{name} vs stable, tolerance {metric.tolerance or TOLERANCE}"
+    if metric.max_disparity:
+        by = metric.ratio.by if metric.ratio else ""
+        return f"{name} of each {by} vs the others, at most {metric.max_disparity} times"
+    bounds = [f"at least {metric.min}"] if metric.min is not None else []
+    bounds += [f"at most {metric.max}"] if metric.max is not None else []
+    return f"{name} {' and '.join(bounds)}"
+
+
+def measure(metric: Metric, profile: Profile) -> Measure | Problem:
+    """What answers the metric for a runtime with this profile."""
+    if metric.ratio:
+        part = metric.ratio.good or metric.ratio.bad
+        assert part
+        total, by = metric.ratio.total, metric.ratio.by or ""
+        return Ratio(Selector(part.name, part.where), Selector(total.name, total.where), bool(metric.ratio.good), by)
+    if metric.shift:
+        return _buckets({"name": metric.shift.histogram.name, "where": metric.shift.histogram.where})
+    if metric.value:
+        return Query(metric.value.query, {})
+    return _BUILT_IN[metric.name](metric, profile)
+
+
+def filled(found: Measure, world: World, side: tuple[str, str]) -> Measure:
+    """A query that knows whom it is about, given as (revision, version); anything else unchanged."""
+    if not isinstance(found, Query):
+        return found
+    fills = {"namespace": world.namespace, "name": world.name, "revision": side[0], "version": side[1]}
+    return Query(found.text, fills)
+
+
+def _lacks(metric: Metric) -> Problem:
+    text = f"the runtime's metric profile does not say what {metric.name} is"
+    return Problem(Reason.RUNTIME_LACKS_METRIC, text)
+
+
+def _errors(metric: Metric, profile: Profile) -> Measure | Problem:
+    part = profile.get("errors") or profile.get("successes")
+    if not (part and profile.get("requests")):
+        return _lacks(metric)
+    return Ratio(_selector(part), _selector(profile["requests"]), part_is_good="errors" not in profile)
+
+
+def _slow(key: str) -> Callable[[Metric, Profile], Measure | Problem]:
+    def found(metric: Metric, profile: Profile) -> Measure | Problem:
+        latency = profile.get(key)
+        if not latency:
+            return _lacks(metric)
+        assert metric.threshold
+        wanted = seconds(metric.threshold)
+        bounds = [b for b in latency["bounds"] if abs(float(b) - wanted) < 1e-9]
+        if not bounds:
+            known = ", ".join(f"{b}s" for b in latency["bounds"])
+            message = (
+                f"{metric.name} threshold {metric.threshold} is no bucket bound of the server's histogram;"
+                f" choose one of {known}"
+            )
+            return Problem(Reason.RUNTIME_LACKS_METRIC, message)
+        name, where = latency["histogram"]["name"], latency["histogram"].get("where", "")
+        fast = Selector(name + "_bucket", ",".join(filter(None, [where, f'le="{bounds[0]}"'])))
+        return Ratio(fast, Selector(name + "_count", where), part_is_good=True)
+
+    return found
+
+
+def _shifted(metric: Metric, profile: Profile) -> Measure | Problem:
+    latency = profile.get("latency")
+    return _buckets(latency["histogram"]) if latency else _lacks(metric)
+
+
+def _rate(metric: Metric, profile: Profile) -> Measure | Problem:
+    counter = profile.get("requests")
+    return Rate(_selector(counter)) if counter else _lacks(metric)
+
+
+def _gauge(key: str) -> Callable[[Metric, Profile], Measure | Problem]:
+    def found(metric: Metric, profile: Profile) -> Measure | Problem:
+        series = profile.get(key)
+        return Gauge(_selector(series)) if series else _lacks(metric)
+
+    return found
+
+
+_BUILT_IN: dict[str, Callable[[Metric, Profile], Measure | Problem]] = {
+    "errorRate": _errors,
+    "slowRate": _slow("latency"),
+    "timeToFirstToken": _slow("timeToFirstToken"),
+    "timePerOutputToken": _slow("timePerOutputToken"),
+    "latencyShift": _shifted,
+    "requestsPerSecond": _rate,
+    "inFlight": _gauge("inFlight"),
+    "queueDepth": _gauge("queueDepth"),
+    "kvCacheUsage": _gauge("kvCacheUsage"),
+}
+
+
+def _selector(series: Mapping[str, Any]) -> Selector:
+    return Selector(series["name"], series.get("where", ""))
+
+
+def _buckets(series: Mapping[str, Any]) -> Histogram:
+    return Histogram(Selector(series["name"] + "_bucket", series.get("where", "")))
