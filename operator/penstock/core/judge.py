@@ -20,7 +20,7 @@ from penstock.model.measure import Answer, Counts, Groups, Levels, Shapes, Silen
 from penstock.model.reasons import Reason
 from penstock.model.schedule import read
 from penstock.stats import interval, shift
-from penstock.stats.sequential import odds, one_arm_sums, two_arm_sums
+from penstock.stats.sequential import odds, one_arm_sums, ratio_sums, two_arm_sums
 
 EFFECT = 0.005  # a share of bad requests that is higher by less than this is no reason to wait
 SLOTS = 32  # groups that the test of a disparity allows for, seen or not
@@ -132,7 +132,7 @@ def _groups(trial: Trial, before: Evidence, answer: Groups) -> Evidence:
             continue  # never a new test beyond those that the odds are shared over
         was = found.get(name, GroupSide(name=name))
         rest = (everything[0] - bad, everything[1] - total)
-        sums = two_arm_sums(_unpacked(was.sums), (bad, total), rest, disparity, GROUP_RATIOS)
+        sums = ratio_sums(GROUP_RATIOS, _unpacked(was.sums), ((bad, total), rest), disparity)
         found[name] = GroupSide(name=name, bad=was.bad + bad, total=was.total + total, sums=_packed(sums))
     value = (SLOTS - len(found) + sum(odds(_unpacked(g.sums)) for g in found.values())) / SLOTS
     known = before.model_copy(

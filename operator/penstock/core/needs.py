@@ -2,7 +2,7 @@
 
 from penstock.api.analysis import Metric
 from penstock.api.status import Evidence, Side, Trying, VerdictName
-from penstock.core.judge import Trial, share
+from penstock.core.judge import Trial, is_level, share
 from penstock.core.measures import title
 from penstock.model.reasons import Reason
 from penstock.model.schedule import read
@@ -43,8 +43,8 @@ def needs(trial: Trial, known: Evidence, candidate: Trying) -> str | None:
     """How many requests, and how long at today's rate; None where nothing more is needed."""
     if known.verdict is not VerdictName.WAIT:
         return None
-    if known.samples is not None:
-        missing = trial.metric.min_samples - known.samples
+    if is_level(trial.metric):
+        missing = trial.metric.min_samples - (known.samples or 0)
         return f"{missing} more good looks" if missing > 0 else "a good look"
     missing = trial.analysis.min_requests - known.step_requests
     if missing <= 0:
@@ -68,7 +68,7 @@ def explain(metric: Metric, known: Evidence) -> str:
     if known.why in (Reason.METRICS_LOST, Reason.NO_DATA):
         budget = metric.error_budget if known.why == Reason.METRICS_LOST else metric.no_data_for
         return f"{title(metric)}: nothing usable for more than {budget}"
-    if known.samples is not None or known.failures is not None:
+    if is_level(metric):
         return f"{title(metric)}: {known.value}; looks outside: {known.failures or 0}, allowed {metric.failure_budget}"
     return f"{title(metric)}: {_told(known)}; odds against it {known.odds} to 1, rejected at {known.limit}"
 
