@@ -12,7 +12,7 @@ import numpy as np
 
 from bench.evidence.histories import Array, History, parts
 from penstock.api.analysis import Analysis
-from penstock.core.evidence import rejection_odds
+from penstock.core.judge import rejection_odds
 from penstock.stats.sequential import RATIOS, log_odds, one_arm_sums, two_arm_sums
 from penstock.stats.shift import HALF, psi, psi_noise, shift_odds
 

@@ -161,7 +161,7 @@ def _shift(trial: Trial, before: Evidence, answer: Shapes) -> Evidence:
     events = sum(answer.candidate)
     index = shift.psi(mine, home) if sum(mine) and sum(home) else 0.0
     noise = shift.psi_noise(sum(mine), sum(home), len(mine))[0] if sum(mine) and sum(home) else 0.0
-    large = index > limit(trial.metric.max or "0")
+    large = index - noise > limit(trial.metric.max or "0")
     known = before.model_copy(
         update={
             "candidate": _plus(before.candidate, (0, events)),
@@ -170,7 +170,7 @@ def _shift(trial: Trial, before: Evidence, answer: Shapes) -> Evidence:
             "value": f"{index:.3f} (chance alone: about {noise:.3f})",
         }
     )
-    good = known.step_requests >= trial.analysis.min_requests and index - noise <= limit(trial.metric.max or "0")
+    good = known.step_requests >= trial.analysis.min_requests and not large
     proof = _proof(trial, known, math.exp(min(value, 700.0)))
     if not large and known.verdict is not VerdictName.FAIL:
         proof.pop("verdict", None)
