@@ -195,6 +195,15 @@ def test_of_several_series_the_worst_counts() -> None:
     assert known(seen).verdict is VerdictName.FAIL and known(seen).value == "0.42 (worst of 3 series)"
 
 
+def test_a_sparse_value_stays_good_between_its_points_and_not_for_ever() -> None:
+    metric = VALUE | {"minSamples": 1, "noData": "Fail", "noDataFor": "2m"}
+    good = tell(world(metric), Levels((0.95,)))
+    assert known(tell(good, *[Levels(())] * 11)).verdict is VerdictName.PASS
+    assert known(tell(good, *[Levels(())] * 12)).verdict is VerdictName.FAIL
+    held = tell(world(VALUE | {"minSamples": 1}), Levels((0.95,)), *[Levels(())] * 31)
+    assert known(held).verdict is VerdictName.WAIT
+
+
 def test_a_dry_run_is_told_and_never_decides() -> None:
     seen = tell(world(OBJECTIVE | {"dryRun": True}, COMPARED), Counts(60, 100))
     assert known(seen).verdict is VerdictName.FAIL and known(seen).dry_run
