@@ -7,18 +7,20 @@ would carry credentials to wherever the source says. No message quotes a body, a
 import asyncio
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
 
 from penstock.api.fields import seconds
-from penstock.metrics.credentials import Credentials, Unusable, make_credentials
+from penstock.metrics.credentials import Credentials, TooLarge, Unusable, make_credentials
 
-__all__ = ["MAX_BYTES", "Http", "Request", "Unusable", "make_http", "read_json"]
+__all__ = ["MAX_BYTES", "Http", "Request", "TooLarge", "Unusable", "make_http", "read_json"]
 
 MAX_BYTES = 4 << 20
+MAX_SKEW = 5.0  # seconds; a Date header has whole ones
 _CHUNK = 64 << 10
 _HINTS = {
     401: "it does not take the credentials of auth",
@@ -53,6 +55,7 @@ class Http:
     credentials: Credentials = field(default_factory=Credentials)
     timeout: float = 5.0
     max_bytes: int = MAX_BYTES
+    clock: Callable[[], float] | None = None  # Unix seconds; given where windows must mean the same to both sides
 
     async def fetch(self, request: Request) -> tuple[int, bytes]:
         """Status and body of the answer; `Unusable`, in words, for everything that is none."""
@@ -80,7 +83,20 @@ class Http:
             if 300 <= response.status < 400:
                 response.close()
                 raise Unusable(f"HTTP {response.status}: it redirects, which is not followed; give the final address")
+            self._compare_clocks(response.headers.get("Date", ""))
             return response.status, await self._body(response)
+
+    def _compare_clocks(self, told: str) -> None:
+        """A source whose clock is behind would never show what came last, and nobody would notice."""
+        if self.clock is None or not told:
+            return
+        try:
+            skew = parsedate_to_datetime(told).timestamp() - self.clock()
+        except ValueError:
+            return
+        if abs(skew) > MAX_SKEW:
+            where = "ahead of" if skew > 0 else "behind"
+            raise Unusable(f"its clock is {abs(skew):.0f}s {where} the operator's: it would count in the wrong windows")
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         """All of it, or nothing: a cut answer could still look whole."""
@@ -89,7 +105,7 @@ class Http:
             found += chunk
             if len(found) > self.max_bytes:
                 response.close()  # or the rest would be read, to keep the connection
-                raise Unusable(f"an answer of more than {_size(self.max_bytes)}")
+                raise TooLarge(f"an answer of more than {_size(self.max_bytes)}")
         return bytes(found)
 
 
