@@ -22,7 +22,7 @@ from examples.demo.tale import Chapter, Tale
 from examples.demo.verdict import judge
 from penstock.api.fields import seconds
 from penstock.api.status import VerdictName
-from penstock.core import evidence
+from penstock.core import evidence, needs
 from penstock.metrics.http import Http
 from penstock.metrics.prometheus import Prometheus
 from penstock.model.measure import Answer as Reply
@@ -119,7 +119,7 @@ def verdict(seen: World) -> Rejection | None:
     """Why the version is taken off, if a metric failed."""
     assert seen.status.candidate and seen.spec and seen.spec.analysis
     known = [(metric, evidence.known(seen.status.candidate, metric)) for metric in seen.spec.analysis.metrics]
-    said = [evidence.explain(*each) for each in known if each[1].verdict is VerdictName.FAIL]
+    said = [needs.explain(*each) for each in known if each[1].verdict is VerdictName.FAIL]
     return Rejection("v3", "ErrorRateAboveLimit", said[0]) if said else None
 
 
