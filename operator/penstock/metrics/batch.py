@@ -71,7 +71,8 @@ class Batch:
             if len(answers) != len(questions):
                 raise ValueError(f"{len(answers)} answers to {len(questions)} questions")
         except Exception as error:  # no source may stop a turn, which has more to do than to judge
-            log.exception("bug in a metric source", extra={"source": self.name})
+            if not all(mine.done() for _, mine in asked):  # or nobody waits: the process ends
+                log.exception("bug in a metric source", extra={"source": self.name})
             answers = [Silence(f"metric source {self.name}: a bug ({type(error).__name__})")] * len(questions)
         except asyncio.CancelledError:
             for _, mine in asked:

@@ -21,7 +21,7 @@ from penstock.metrics.samples import Found, Need, Place, capped, chunks, needs, 
 from penstock.model.measure import Answer, Levels, Query, Question, Selector, Silence
 
 MAX_SERIES = 2000
-MOST_PLACES = 100  # revisions in one query: its answer is then some hundred kB
+MOST_PLACES = 200  # revisions in one query: its answer is then about 1 MB
 AT_ONCE = 8  # queries under way; a Prometheus works on 20 at a time for all who ask
 
 Outcome = Found | Unusable

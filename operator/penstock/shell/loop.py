@@ -33,7 +33,7 @@ from penstock.shell.telemetry import Telemetry
 
 log = logging.getLogger("penstock.loop")
 SOONEST = 0.05
-LONGEST_WAIT = 0.5
+LONGEST_WAIT = 1.0  # seconds
 LATEST = (
     30.0  # a wall clock that was set back and forth must not leave a rollout asleep; a look at memory costs nothing
 )
