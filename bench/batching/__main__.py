@@ -183,7 +183,7 @@ def main() -> None:
     canaries = 100 if args.quick else 1000
     about = {"command": COMMAND, "seed": SEED, "canaries": canaries, "interval": INTERVAL, "workers": WORKERS}
     about |= {"revisions": 2 * canaries, "pods": 2 * PODS * canaries, "python": platform.python_version()}
-    about |= {"cpus": os.cpu_count(), "machine": platform.machine()}
+    about |= {"cpus": os.cpu_count(), "machine": platform.machine(), "quiet": QUIET_ONES}
     runs: dict[str, Any] = {}
     with surroundings(canaries) as where:
 
