@@ -197,6 +197,7 @@ def main() -> None:
             print(name, json.dumps(runs[name]), flush=True)
     if not args.quick:
         results = {"about": about, "runs": runs}
+        (ROOT / "bench/results").mkdir(exist_ok=True)
         (ROOT / "bench/results/batching.json").write_text(json.dumps(results, indent=2) + "\n")
         (ROOT / "docs/reports/batching.md").write_text(report(results))
 

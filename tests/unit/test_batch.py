@@ -13,7 +13,7 @@ import pytest
 from penstock.metrics.batch import Batch
 from penstock.metrics.credentials import TooLarge, Unusable
 from penstock.metrics.http import Http, Request
-from penstock.metrics.prometheus import Prometheus
+from penstock.metrics.prometheus import MAX_TEXT, Prometheus
 from penstock.metrics.samples import chunks, needs, query, split
 from penstock.model.measure import (
     Answer,
@@ -23,6 +23,7 @@ from penstock.model.measure import (
     Histogram,
     Levels,
     Measure,
+    Query,
     Question,
     Rate,
     Ratio,
@@ -272,3 +273,37 @@ def test_one_revision_that_is_too_large_alone_is_silent_alone() -> None:
 
     first, second = asyncio.run(story())
     assert first == second == [Silence("metric source main: an answer of more than 4 MiB"), Counts(0, 20)]
+
+
+def test_a_query_is_never_longer_than_sources_take() -> None:
+    """Two hundred long names are asked for in parts, of which none is sent that would be refused."""
+    store = Store()
+    long = [replace(question(), candidate=Arm(f"{n}-" + "x" * 200, ERRORS)) for n in range(200)]
+
+    async def story() -> list[Answer]:
+        return await Prometheus("main", Remote("", None, store=store)).ask(long)  # type: ignore[arg-type]
+
+    assert asyncio.run(story()) == [Counts(0, 0)] * 200
+    assert max(len(each["query"]) for each in store.asked) <= MAX_TEXT
+
+
+def test_slow_queries_of_users_do_not_keep_samples_waiting() -> None:
+    @dataclass(frozen=True)
+    class Stuck(Remote):
+        async def fetch(self, request: Request) -> tuple[int, bytes]:
+            if request.form and "slow" in request.form["query"]:
+                await asyncio.sleep(60)
+            return await super().fetch(request)
+
+    async def story() -> list[Answer]:
+        users = [replace(question(), candidate=Arm("churn-new", Query(f"slow_{n}", {}))) for n in range(20)]
+        store = Store([counter("requests_total", (-5, 1), (14, 4), code="200")])
+        source = Prometheus("main", Stuck("", None, store=store))  # type: ignore[arg-type]
+        stuck = asyncio.create_task(source.ask(users))
+        await asyncio.sleep(1.0)
+        (sampled,) = await source.ask([question()])
+        return [sampled, *await stuck]
+
+    sampled, *stuck = clock.run(story())
+    assert sampled == Counts(0, 3)
+    assert set(stuck) == {Silence("metric source main: does not answer: not all within 5s")}

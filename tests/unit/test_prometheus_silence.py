@@ -74,6 +74,10 @@ UNUSABLE = {
     "a list": (spelt([]), "HTTP 200 and no answer"),
     "null": (spelt(None), "HTTP 200 and no answer"),
     "partial": (spelt({"status": "success", "data": WHOLE, "warnings": ["store-1 is down"]}), "partial answer"),
+    "partial as VictoriaMetrics says it": (
+        spelt({"status": "success", "data": WHOLE, "isPartial": True}),
+        "partial answer",
+    ),
     "no JSON": (says(200, "<html>login</html>", "text/html"), "HTTP 200 and no JSON"),
     "cut short": (says(200, '{"status": "succ'), "HTTP 200 and no JSON"),
     "bytes": (says(200, b"\xff\xfe\x00"), "HTTP 200 and no JSON"),
@@ -87,6 +91,15 @@ UNUSABLE = {
     "success with a bad status": (says(500, json.dumps({"status": "success", "data": WHOLE})), "HTTP 500"),
     "error with a good status": (says(200, refused("timeout")), "HTTP 200 timeout"),
     "6 MiB": (says(200, b" " * (6 << 20)), "more than 4 MiB"),
+    "the same series twice": (
+        spelt({"status": "success", "data": WHOLE | {"result": [{"metric": LABELS, "values": [[AT, "1"]]}] * 2}}),
+        "the same series twice",
+    ),
+    "series of somebody else": (
+        spelt({"status": "success", "data": WHOLE | {"result": [{"metric": {"namespace": "other"}, "values": []}]}}),
+        "series of another namespace",
+    ),
+    "samples out of order": (valued([AT, "1"], [AT - 1, "1"]), "not in order of time"),
     "too many series": (
         spelt({"status": "success", "data": WHOLE | {"result": [{"metric": LABELS, "values": []}] * (MAX_SERIES + 1)}}),
         "more than 2000 series",

@@ -7,7 +7,8 @@ cancelled takes nothing from the others.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from penstock.metrics import Source
@@ -19,11 +20,15 @@ BUSY = 10  # askers within a second, from which on it pays to wait for more
 
 @dataclass
 class Batch:
-    """The askers of one source. `busy` of them within a second make the next ones wait; 0: always."""
+    """The askers of one source. `busy` of them within a second make the next ones wait; 0: always.
+
+    `timed` goes around the asking itself, without the time in which more were waited for.
+    """
 
     name: str
     source: Source
     busy: int = BUSY
+    timed: Callable[[], AbstractContextManager[None]] = nullcontext
     _open: list[tuple[Sequence[Question], asyncio.Future[list[Answer]]]] = field(default_factory=list)
     _timer: asyncio.TimerHandle | None = None
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
@@ -67,7 +72,8 @@ class Batch:
         """Ask for all, and give each its part; a bug of a source is Silence for all of them."""
         questions = [question for part, _ in asked for question in part]
         try:
-            answers = await self.source.ask(questions)
+            with self.timed():
+                answers = await self.source.ask(questions)
             if len(answers) != len(questions):
                 raise ValueError(f"{len(answers)} answers to {len(questions)} questions")
         except Exception as error:  # no source may stop a turn, which has more to do than to judge

@@ -22,7 +22,9 @@ from penstock.model.measure import Answer, Levels, Query, Question, Selector, Si
 
 MAX_SERIES = 2000
 MOST_PLACES = 200  # revisions in one query: its answer is then about 1 MB
+MAX_TEXT = 12_000  # characters of a query; some sources take no more than 16 KiB
 AT_ONCE = 8  # queries under way; a Prometheus works on 20 at a time for all who ask
+GUESTS = 4  # of users' own queries; slow ones must not keep the others' samples waiting
 
 Outcome = Found | Unusable
 T = TypeVar("T")
@@ -39,6 +41,7 @@ class Prometheus:
     max_series: int = MAX_SERIES
     sizes: dict[Selector, int] = field(default_factory=dict)
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    _guests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(GUESTS))
 
     async def ask(self, questions: Sequence[Question]) -> list[Answer]:
         """One answer for each question; all of them together take the source's timeout at most."""
@@ -81,7 +84,7 @@ class Prometheus:
 
     async def _levels(self, text: str, at: float, deadline: float) -> Levels | Unusable:
         try:
-            kind, result = await self._query(text, at, deadline)
+            kind, result = await self._query((text, at), self._guests, deadline)
             if kind not in ("vector", "scalar"):
                 raise Unusable(f"the query gives a {kind}, and neither a vector nor a number")
             return vector(kind, capped(result, self.max_series))
@@ -106,7 +109,10 @@ class Prometheus:
     async def _fetch(self, selector: Selector, wanted: list[Need], deadline: float) -> dict[Place, Outcome]:
         """One query, or halves of it where its answer is too large."""
         try:
-            kind, result = await self._query(*query(selector, wanted), deadline)
+            text, at = query(selector, wanted)
+            if len(text) > MAX_TEXT:
+                raise TooLarge(f"a query of more than {MAX_TEXT} characters")
+            kind, result = await self._query((text, at), self._slots, deadline)
             if kind != "matrix":
                 raise Unusable("not a matrix of samples")
             return dict(split(capped(result, self.max_series), wanted))
@@ -128,11 +134,13 @@ class Prometheus:
             self.sizes.clear()
         self.sizes[selector] = min(size, self.sizes.get(selector, size))
 
-    async def _query(self, text: str, at: float, deadline: float) -> tuple[str, list[Any]]:
+    async def _query(
+        self, query: tuple[str, float], slots: asyncio.Semaphore, deadline: float
+    ) -> tuple[str, list[Any]]:
         """The kind of result and what it holds."""
-        form = {"query": text, "time": f"{at:.3f}", "timeout": f"{self.http.timeout * 1000:.0f}ms"}
+        form = {"query": query[0], "time": f"{query[1]:.3f}", "timeout": f"{self.http.timeout * 1000:.0f}ms"}
         try:
-            async with asyncio.timeout_at(deadline), self._slots:
+            async with asyncio.timeout_at(deadline), slots:
                 status, body = await self.http.fetch(Request("/api/v1/query", form=form))
         except TimeoutError:
             raise Unusable(f"does not answer: not all within {self.http.timeout:g}s") from None
@@ -150,7 +158,7 @@ def _result(status: int, answer: Any) -> tuple[str, list[Any]]:
         raise Unusable(f"HTTP {status} and no answer of a Prometheus")
     if status != 200 or answer.get("status") != "success":
         raise Unusable(f"HTTP {status} {answer.get('errorType') or ''}".strip()[:100] + hint(status))
-    if answer.get("warnings"):  # a store behind it is missing: half the requests are not all the requests
+    if answer.get("warnings") or answer.get("isPartial"):  # a store is missing: half the requests are not all of them
         raise Unusable("a partial answer: it came with warnings")
     content = answer.get("data")
     if not isinstance(content, dict) or not isinstance(content.get("result"), list):

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from penstock.api.fields import seconds
 from penstock.core import preflight
@@ -60,7 +61,10 @@ class Loop:
 
     def __post_init__(self) -> None:
         """One batch for each source, shared by all turns."""
-        self.batches = {name: Batch(name, source) for name, source in self.sources.items()}
+        self.batches = {
+            name: Batch(name, source, timed=partial(self.telemetry.query, name))
+            for name, source in self.sources.items()
+        }
 
     async def work(self) -> None:
         """Take keys and turn them, for ever: one at a time, beside those that wait for a metric source."""
@@ -204,8 +208,7 @@ class Loop:
         batch = self.batches.get(source)
         if not batch:
             return dict.fromkeys(asked, Silence(f"the operator has no metric source {source}"))
-        with self.telemetry.query(source):
-            answers = await batch.ask(list(asked.values()), within)
+        answers = await batch.ask(list(asked.values()), within)
         self.telemetry.silences.labels(source).inc(sum(isinstance(each, Silence) for each in answers))
         return dict(zip(asked, answers, strict=True))
 
