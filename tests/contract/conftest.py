@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from penstock.shell.kube import Api, Kube
+from tests.contract.prometheus_scene import play, stage  # noqa: F401 - fixtures of all modules here
 from tests.fake.kube import FakeKube
 from tests.fake.store import Store
 
