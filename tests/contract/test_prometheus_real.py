@@ -21,6 +21,7 @@ import pytest
 import yaml
 from aiohttp import web
 
+from penstock.metrics.http import Http
 from penstock.metrics.prometheus import Prometheus
 from penstock.model.measure import Answer, Arm, Counts, Question, Ratio, Selector
 from tests.conftest import program
@@ -100,7 +101,8 @@ class Scene:
 
     async def ask(self, ratio: Ratio, window: tuple[datetime, datetime], born: bool = False) -> Answer:
         about = Question("real", self.namespace, Arm("churn-new", ratio, born), Arm("churn-old", ratio), *window)
-        return await Prometheus("real", self.url, self.session, 4.4).ask(about)
+        (answer,) = await Prometheus("real", Http(self.url, self.session, timeout=4.4)).ask([about])
+        return answer
 
 
 def spelt(labels: dict[str, str]) -> str:
@@ -266,6 +268,6 @@ def test_nothing_of_another_namespace_or_revision_is_counted(tell: Tell) -> None
         for namespace, revision in (("windows", "churn-new"), ("others", "churn-ne"), ("others", "churn-.*")):
             new = namespace == "others"  # a new one's count begins some seconds before, when another test was at work
             about = Question("real", namespace, Arm(revision, ERRORS, born=new), None, begin, end)
-            assert await Prometheus("real", scene.url, scene.session).ask(about) == Counts(0, 0)
+            assert await Prometheus("real", Http(scene.url, scene.session)).ask([about]) == [Counts(0, 0)]
 
     tell("others", story)

@@ -5,7 +5,7 @@ Time is virtual. Requests of clients are imagined, not sent: a revision has an e
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -218,11 +218,9 @@ class Sim:
         if now != before:
             self.history.append(now)
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, questions: Sequence[Question]) -> list[Answer]:
         """The metric source."""
-        if self.metrics:
-            return self.metrics(self, question)
-        return self.count(question)
+        return [self.metrics(self, each) if self.metrics else self.count(each) for each in questions]
 
     def count(self, question: Question) -> Answer:
         """Requests by the weights in the route, errors by nature."""

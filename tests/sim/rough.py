@@ -9,7 +9,7 @@ import asyncio
 import sys
 import traceback
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -287,8 +287,11 @@ class Rough(Sim):
 
     # the metric source
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, questions: Sequence[Question]) -> list[Answer]:
         """Requests by what the gateway really did; errors by nature."""
+        return list(await asyncio.gather(*map(self._answer, questions)))
+
+    async def _answer(self, question: Question) -> Answer:
         self.strike("while asking")
         await asyncio.sleep(self.thinking or 0.01)
         if self.silent == "all" or (self.silent == "compared" and question.stable):

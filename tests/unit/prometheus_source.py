@@ -11,6 +11,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from penstock.metrics import Source
+from penstock.metrics.http import Http
 from penstock.metrics.prometheus import Prometheus
 from penstock.model.measure import Answer, Arm, Question, Ratio, Selector
 
@@ -77,10 +79,16 @@ def question(ratio: Ratio = ERRORS, born: bool = False, compared: bool = False) 
     return Question("main", "ml", Arm("churn-new", ratio, born), home, START, END)
 
 
+async def asked(source: Source, about: Question | None = None) -> Answer:
+    """One question alone."""
+    (answer,) = await source.ask([about or question()])
+    return answer
+
+
 def ask(respond: Respond, about: Question | None = None, timeout: float = 5.0) -> Answer:
     async def story() -> Answer:
         async with serving(respond) as url, aiohttp.ClientSession() as session:
-            return await Prometheus("main", url, session, timeout).ask(about or question())
+            return await asked(Prometheus("main", Http(url, session, timeout=timeout)), about)
 
     return asyncio.run(story())
 

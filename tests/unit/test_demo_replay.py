@@ -21,6 +21,7 @@ from examples.demo.verdict import judge
 from penstock.api.fields import seconds
 from penstock.api.status import VerdictName
 from penstock.core import evidence
+from penstock.metrics.http import Http
 from penstock.metrics.prometheus import Prometheus
 from penstock.model.schedule import spell
 from penstock.model.values import Answer as Reply
@@ -85,7 +86,7 @@ def replay(seed: int, late: float = 0.0) -> tuple[Tale, Chapter]:
     chapter = Chapter(STORY[2], [5, 25, 50], -BEFORE, FAST)
     tale = Tale(chapters=[chapter], versions={"home": "v2", "new": "v3"}, answers=clients.answers)
     tale.routes = [(-BEFORE, {"home": 100}), (-0.3, {"home": 95, "new": 5})]
-    source = Recorded("replayed", "", None, 5.0, clients, seen.status.candidate.revision)  # type: ignore[arg-type]
+    source = Recorded("replayed", Http("", None), clients, seen.status.candidate.revision)  # type: ignore[arg-type]
     while True:
         due = evidence.next_look(seen)
         assert due
@@ -125,7 +126,7 @@ def look(seen: World, source: Recorded) -> World:
     """A turn's asking and adding up."""
 
     async def ask(due: dict[int, Question]) -> dict[int, Reply]:
-        return {index: await source.ask(question) for index, question in due.items()}
+        return dict(zip(due, await source.ask(list(due.values())), strict=True))
 
     asked = replace(seen, answers=asyncio.run(ask(evidence.questions(seen))))
     assert asked.status.candidate

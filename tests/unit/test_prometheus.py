@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from penstock.metrics import SOURCES
+from penstock.metrics.http import Http
 from penstock.metrics.prometheus import Prometheus
 from penstock.model.measure import Answer, Counts, Ratio, Selector
 from tests.unit.prometheus_source import (
@@ -16,6 +17,7 @@ from tests.unit.prometheus_source import (
     ROUTINE,
     Store,
     ask,
+    asked,
     counter,
     counts,
     question,
@@ -135,7 +137,7 @@ def test_an_address_with_a_path_is_kept() -> None:
     async def story() -> Store:
         store = Store()
         async with serving(store) as url, aiohttp.ClientSession() as session:
-            await Prometheus("main", f"{url}/tenant/7/", session).ask(question())
+            await asked(Prometheus("main", Http(f"{url}/tenant/7/", session)))
         return store
 
     assert asyncio.run(story()).asked[0]["path"] == "/tenant/7/api/v1/query"
@@ -146,6 +148,6 @@ def test_the_configuration_makes_one() -> None:
         store = Store({"churn-new": ROUTINE})
         async with serving(store) as url, aiohttp.ClientSession() as session:
             source = SOURCES["prometheus"]("main", {"url": url, "timeout": "3s"}, session)
-            return await source.ask(replace(question(), source="main"))
+            return await asked(source, replace(question(), source="main"))
 
     assert asyncio.run(story()) == Counts(5, 35)

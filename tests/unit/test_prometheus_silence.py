@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from penstock.metrics.http import Http
 from penstock.metrics.prometheus import MAX_SERIES, Prometheus
 from penstock.model.measure import Answer, Counts, Silence
 from tests.unit.prometheus_source import (
@@ -15,6 +16,7 @@ from tests.unit.prometheus_source import (
     START,
     Respond,
     ask,
+    asked,
     counter,
     counts,
     matrix,
@@ -135,7 +137,7 @@ def test_a_source_that_hangs_is_given_up_in_time() -> None:
 
         async with serving(respond) as url, aiohttp.ClientSession() as session:
             began = asyncio.get_running_loop().time()
-            answer = await Prometheus("main", url, session, 0.2).ask(question())
+            answer = await asked(Prometheus("main", Http(url, session, timeout=0.2)))
             released.set()
             return answer, asyncio.get_running_loop().time() - began
 
@@ -167,7 +169,7 @@ def test_a_source_that_drips_for_ever_is_given_up_in_time() -> None:
             return answer
 
         async with serving(respond) as url, aiohttp.ClientSession() as session:
-            answer = await Prometheus("main", url, session, 0.2).ask(question())
+            answer = await asked(Prometheus("main", Http(url, session, timeout=0.2)))
             over.set()
             return answer
 
@@ -192,7 +194,7 @@ def test_a_refused_connection_is_silence() -> None:
 
         async def story() -> Answer:
             async with aiohttp.ClientSession() as session:
-                return await Prometheus("main", f"http://127.0.0.1:{port}", session).ask(question())
+                return await asked(Prometheus("main", Http(f"http://127.0.0.1:{port}", session)))
 
         answer = asyncio.run(story())
     assert isinstance(answer, Silence) and "does not answer: ClientConnector" in answer.message
@@ -201,7 +203,7 @@ def test_a_refused_connection_is_silence() -> None:
 def test_a_name_that_does_not_resolve_is_silence() -> None:
     async def story() -> Answer:
         async with aiohttp.ClientSession() as session:
-            return await Prometheus("main", "http://no-such-host.invalid:9090", session).ask(question())
+            return await asked(Prometheus("main", Http("http://no-such-host.invalid:9090", session)))
 
     assert isinstance(asyncio.run(story()), Silence)
 
@@ -214,8 +216,8 @@ def test_the_silence_of_one_question_does_not_outlive_it() -> None:
             return next(answers)
 
         async with serving(respond) as url, aiohttp.ClientSession() as session:
-            source = Prometheus("main", url, session)
-            return [await source.ask(question()) for _ in range(2)]
+            source = Prometheus("main", Http(url, session))
+            return [await asked(source) for _ in range(2)]
 
     first, second = asyncio.run(story())
     assert isinstance(first, Silence) and second == Counts(5, 35)

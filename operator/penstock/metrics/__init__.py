@@ -1,29 +1,24 @@
 """Adapters to metric sources, the only place that asks them. To add one, write the file and one line here.
 
-Each offers `async ask(question) -> Counts | Silence` and never raises for what a source may do.
+Each offers `async ask(questions) -> answers` and never raises for what a source may do.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import aiohttp
 
-from penstock.api.fields import seconds
-from penstock.metrics.prometheus import Prometheus
+from penstock.metrics.prometheus import make_prometheus
 from penstock.model.measure import Answer, Question
 
 
 class Source(Protocol):
     """What a metric source must offer."""
 
-    async def ask(self, question: Question) -> Answer:
-        """Counts, or Silence with the reason."""
-
-
-def _prometheus(name: str, options: Mapping[str, Any], session: aiohttp.ClientSession) -> Source:
-    return Prometheus(name, options["url"], session, seconds(options["timeout"]))
+    async def ask(self, questions: Sequence[Question]) -> list[Answer]:
+        """One answer for each question, in their order; Silence with the reason where there is none."""
 
 
 SOURCES: dict[str, Callable[[str, Mapping[str, Any], aiohttp.ClientSession], Source]] = {
-    "prometheus": _prometheus,
+    "prometheus": make_prometheus,
 }

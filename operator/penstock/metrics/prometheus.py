@@ -5,19 +5,18 @@ that is born with it. Knows an address that the administrator gave, and nothing 
 Answers are capped in bytes, series and time; whatever is not usable is Silence, in words.
 """
 
-import asyncio
-import json
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import aiohttp
 
+from penstock.metrics.http import Http, Request, Unusable, make_http, read_json
 from penstock.model.measure import Answer, Arm, Counts, Question, Ratio, Selector, Silence
 from penstock.stats.counters import Sample, increment
 
-MAX_BYTES = 4 << 20
 MAX_SERIES = 2000
 LOOKBACK = timedelta(minutes=2)  # how far before the window a counter's last sample is looked for
 HEAD_START = timedelta(seconds=5)  # a route may carry requests this long before it is seen to: a new counter has them
@@ -26,29 +25,23 @@ LABEL_REVISION = "penstock_dev_revision"
 Series = dict[str, dict[tuple[tuple[str, str], ...], list[Sample]]]  # pod -> labels -> samples
 
 
-class Unusable(Exception):
-    """The source answered with something that cannot be counted."""
-
-
-@dataclass
+@dataclass(frozen=True)
 class Prometheus:
     """One metric source."""
 
     name: str
-    url: str
-    session: aiohttp.ClientSession
-    timeout: float = 5.0
+    http: Http
 
-    async def ask(self, question: Question) -> Answer:
-        """Counts of both arms in the window, or Silence with the reason; never raises for what a source may do."""
+    async def ask(self, questions: Sequence[Question]) -> list[Answer]:
+        """One answer for each question; never raises for what a source may do."""
+        return [await self._answer(each) for each in questions]
+
+    async def _answer(self, question: Question) -> Answer:
         try:
-            async with asyncio.timeout(self.timeout):  # over all queries: a turn waits for this long, not for a sum
-                mine = await self._arm(question, question.candidate)
-                home = await self._arm(question, question.stable) if question.stable else (0, 0)
+            mine = await self._arm(question, question.candidate)
+            home = await self._arm(question, question.stable) if question.stable else (0, 0)
         except Unusable as error:
             return Silence(f"metric source {self.name}: {error}")
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return Silence(f"metric source {self.name} does not answer: {type(error).__name__}")
         return Counts(*mine, *home)
 
     async def _arm(self, question: Question, arm: Arm) -> tuple[int, int]:
@@ -76,22 +69,17 @@ class Prometheus:
         return found
 
     async def _query(self, query: str, at: float) -> list[Any]:
-        body = {"query": query, "time": f"{at:.3f}", "timeout": f"{self.timeout * 1000:.0f}ms"}
-        url = self.url.rstrip("/") + "/api/v1/query"
-        async with self.session.post(url, data=body, allow_redirects=False) as response:
-            text = await response.content.read(MAX_BYTES + 1)
-            while len(text) <= MAX_BYTES and (more := await response.content.read(MAX_BYTES + 1 - len(text))):
-                text += more
-        return _matrix(response.status, text)
+        form = {"query": query, "time": f"{at:.3f}", "timeout": f"{self.http.timeout * 1000:.0f}ms"}
+        return _matrix(*await self.http.fetch(Request("/api/v1/query", form=form)))
+
+
+def make_prometheus(name: str, options: Mapping[str, Any], session: aiohttp.ClientSession) -> Prometheus:
+    """From the source's settings."""
+    return Prometheus(name, make_http(options, session))
 
 
 def _matrix(status: int, text: bytes) -> list[Any]:
-    if len(text) > MAX_BYTES:
-        raise Unusable(f"an answer of more than {MAX_BYTES >> 20} MiB")
-    try:
-        answer = json.loads(text)
-    except (ValueError, RecursionError):
-        raise Unusable(f"HTTP {status} and no JSON") from None
+    answer = read_json(status, text)
     if not isinstance(answer, dict):
         raise Unusable(f"HTTP {status} and no answer of a Prometheus")
     if status != 200 or answer.get("status") != "success":

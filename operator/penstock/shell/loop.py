@@ -161,7 +161,7 @@ class Loop:
         if not source:
             return Silence(f"the operator has no metric source {question.source}")
         with self.telemetry.query(question.source):
-            answer = await source.ask(question)
+            (answer,) = await source.ask([question])
         if isinstance(answer, Silence):
             self.telemetry.silences.labels(question.source).inc()
         return answer
