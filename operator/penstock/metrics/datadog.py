@@ -19,6 +19,7 @@ from penstock.metrics.http import Http, Request, Unusable, hint, read_json
 from penstock.metrics.named import Asked, Named, fill
 
 PATH = "/api/v2/query/scalar"
+_REFUSED = ": it does not take the keys, or the application key lacks timeseries_query; is the site right?"
 _TAG = re.compile(r"[a-z0-9_.:/-]{1,200}")
 
 
@@ -35,7 +36,7 @@ class Datadog:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         status, text = await self.http.fetch(Request(PATH, body=body, headers=headers))
         if status != 200:
-            raise Unusable(f"HTTP {status}{hint(status)}")
+            raise Unusable(f"HTTP {status}{_REFUSED if status in (401, 403) else hint(status)}")
         return values(read_json(status, text))
 
 

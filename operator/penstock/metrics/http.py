@@ -9,6 +9,8 @@ import json
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -16,9 +18,10 @@ import aiohttp
 from penstock.api.fields import seconds
 from penstock.metrics.credentials import Credentials, Unusable, make_credentials
 
-__all__ = ["MAX_BYTES", "Http", "Request", "Unusable", "make_http", "read_json"]
+__all__ = ["MAX_BYTES", "Http", "Limited", "Request", "Unusable", "hint", "make_http", "read_json"]
 
 MAX_BYTES = 4 << 20
+PAUSE, LONGEST_PAUSE = 30.0, 900.0  # seconds: where a source that has had enough names no time, and whatever it names
 _CHUNK = 64 << 10
 _HINTS = {
     401: "it does not take the credentials of auth",
@@ -26,6 +29,14 @@ _HINTS = {
     404: "nothing there; is the path of url right?",
     429: "too many questions",
 }
+
+
+class Limited(Unusable):
+    """The source has had enough questions; it wants to be left alone for `wait` seconds."""
+
+    def __init__(self, message: str, wait: float) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,9 @@ class Http:
             if 300 <= response.status < 400:
                 response.close()
                 raise Unusable(f"HTTP {response.status}: it redirects, which is not followed; give the final address")
+            if response.status == 429:
+                response.close()
+                raise Limited("HTTP 429: too many questions", pause(response.headers, datetime.now(UTC)))
             return response.status, await self._body(response)
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
@@ -105,6 +119,16 @@ def read_json(status: int, body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         raise Unusable(f"HTTP {status} and no JSON{hint(status)}") from None
+
+
+def pause(headers: Mapping[str, str], now: datetime) -> float:
+    """Seconds to wait after a 429: Retry-After (RFC 9110, 10.2.3), else X-RateLimit-Reset, as Datadog says it."""
+    said = headers.get("Retry-After") or headers.get("X-RateLimit-Reset") or ""
+    try:
+        wait = float(said) if said.isascii() and said.isdigit() else (parsedate_to_datetime(said) - now).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        wait = PAUSE
+    return min(max(wait, 1.0), LONGEST_PAUSE)
 
 
 def hint(status: int) -> str:

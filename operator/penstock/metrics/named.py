@@ -19,7 +19,8 @@ from penstock.model.measure import Answer, Levels, Query, Question, Silence
 PLACEHOLDERS = ("namespace", "name", "revision", "version")
 MAX_SERIES = 1000
 PLACES = 8  # requests under way at one source
-_PLACEHOLDER = re.compile(r"\{\{([a-z]*)\}\}")
+_PLACEHOLDER = re.compile(r"\{\{([a-z]+)\}\}")
+_ANY_PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}")
 _SHOWN = 12  # names of queries in a message
 
 
@@ -108,7 +109,7 @@ def _number(value: object) -> float:
 
 def unknown(text: str, known: Sequence[str] = PLACEHOLDERS) -> list[str]:
     """Names of placeholders in a text that nothing will be filled in for."""
-    return [name for name in _PLACEHOLDER.findall(text) if name not in known]
+    return [name for name in _ANY_PLACEHOLDER.findall(text) if name not in known]
 
 
 def fill(text: str, fills: Mapping[str, str], quote: Callable[[str], str]) -> str:
