@@ -54,8 +54,12 @@ class Named:
         return list(await asyncio.gather(*(self._answer(each) for each in questions)))
 
     async def _answer(self, question: Question) -> Answer:
+        wanted = question.candidate.measure
+        if not isinstance(wanted, Query):
+            known = self._names()
+            return Silence(f"metric source {self.name} answers named queries only: use value: {{query: NAME}}; {known}")
         try:
-            asked = self._asked(question)
+            asked = self._asked(question, wanted)
             async with asyncio.timeout(self.timeout), self._places:
                 return Levels(numbers(await self._read(asked)))
         except Unusable as error:
@@ -63,19 +67,16 @@ class Named:
         except TimeoutError:
             return Silence(f"metric source {self.name} does not answer: nothing whole within {self.timeout:g}s")
 
-    def _asked(self, question: Question) -> Asked:
-        wanted = question.candidate.measure
-        if not isinstance(wanted, Query):
-            raise Unusable("it answers named queries only; use value: {query: NAME}" + self._names())
+    def _asked(self, question: Question, wanted: Query) -> Asked:
         found = self.queries.get(wanted.text.strip())
         if found is None:
-            raise Unusable("no query of that name" + self._names())
+            raise Unusable(f"no query of that name; {self._names()}")
         return Asked(found, wanted.fills, question.start, question.end)
 
     def _names(self) -> str:
         names = sorted(self.queries)
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        return f"; it has {', '.join(names[:_SHOWN])}{more}"
+        return f"it has {', '.join(names[:_SHOWN])}{more}"
 
     async def _read(self, asked: Asked) -> Sequence[object]:
         now = asyncio.get_running_loop().time()
