@@ -44,7 +44,7 @@ def says(body: object, status: int = 200, headers: Mapping[str, str] | None = No
 @asynccontextmanager
 async def serving(respond: Respond) -> AsyncIterator[str]:
     """A server on loopback that answers everything with `respond`, without any idea of paths; its address."""
-    runner = web.ServerRunner(web.Server(respond), shutdown_timeout=0)  # type: ignore[arg-type]
+    runner = web.ServerRunner(web.Server(respond), shutdown_timeout=0)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
