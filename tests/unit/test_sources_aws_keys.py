@@ -140,6 +140,7 @@ def test_many_who_need_keys_at_once_borrow_once(tmp_path: Path) -> None:
         ),
         (400, "<ErrorResponse><Error><Code>ExpiredTokenException</Code></Error></ErrorResponse>"),
         (500, ""),
+        (500, lent()),
         (200, ""),
         (200, "{}"),
         (200, lent().replace("SessionToken", "Token")),

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.metrics.cloudwatch import newest, periods
+from penstock.metrics.cloudwatch import make_cloudwatch, newest, periods
 from penstock.metrics.named import Asked
 from penstock.metrics.sigv4 import Keys, Request, sign
 from penstock.model.measure import Answer, Levels, Silence
@@ -64,6 +64,21 @@ def test_the_request_is_exactly_this(tmp_path: Path) -> None:
     assert headers["Content-Type"] == "application/x-amz-json-1.0"
     assert headers["X-Amz-Target"] == "GraniteServiceVersion20100801.GetMetricData"
     assert headers["X-Amz-Security-Token"] == SECRETS["session"]
+
+
+@pytest.mark.parametrize(
+    ("region", "domain"),
+    [("eu-central-1", "eu-central-1.amazonaws.com"), ("cn-north-1", "cn-north-1.amazonaws.com.cn")],
+)
+def test_the_addresses_follow_from_the_region(
+    region: str, domain: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:role")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/token")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    options = cloudwatch(tmp_path, region=region, access_key_id_file=None)
+    source = make_cloudwatch("main", options, None).read.__self__  # type: ignore[arg-type,attr-defined]
+    assert (source.http.url, source.keys.http.url) == (f"https://monitoring.{domain}", f"https://sts.{domain}")
 
 
 def test_the_signature_is_of_what_was_sent(tmp_path: Path) -> None:

@@ -99,14 +99,15 @@ def test_dots_do_not_lead_up(tmp_path: Path, version: str) -> None:
 @pytest.mark.parametrize(
     ("pointer", "found"),
     [
-        ("", {"a": [{"b/c": 1, "~": 2, "": 3}]}),
+        ("", {"a": [{"b/c": 1, "~": 2, "": 3, "~1": 4}]}),
+        ("/a/0/~01", 4),
         ("/a/0/b~1c", 1),
         ("/a/0/~0", 2),
         ("/a/0/", 3),
     ],
 )
 def test_the_pointer_is_that_of_rfc_6901(pointer: str, found: object) -> None:
-    assert at({"a": [{"b/c": 1, "~": 2, "": 3}]}, pointer) == found
+    assert at({"a": [{"b/c": 1, "~": 2, "": 3, "~1": 4}]}, pointer) == found
 
 
 @pytest.mark.parametrize(

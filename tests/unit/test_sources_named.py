@@ -160,7 +160,13 @@ def test_waiting_for_a_place_counts_as_waiting() -> None:
         return []
 
     async def story() -> list[Answer]:
-        return await Named("main", {"accuracy": {}}, read, timeout=0.1).ask([question()] * (3 * PLACES))
+        named = Named("main", {"accuracy": {}}, read, timeout=0.05)
+        asking = [asyncio.create_task(named.ask([question()])) for _ in range(PLACES)]
+        for _ in range(PLACES):
+            await named._places.acquire()  # behind those who ask, and then for good
+        async with asyncio.timeout(5):
+            late = await named.ask([question()])
+        return late + [answer for task in asking for answer in await task]
 
-    silence = Silence("metric source main does not answer: nothing whole within 0.1s")
-    assert asyncio.run(story()) == [silence] * (3 * PLACES)
+    silence = Silence("metric source main does not answer: nothing whole within 0.05s")
+    assert asyncio.run(story()) == [silence] * (PLACES + 1)

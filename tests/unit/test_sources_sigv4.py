@@ -49,6 +49,12 @@ def test_the_signature_is_the_published_one(name: str) -> None:
     assert header.rpartition("Signature=")[2] == signature
 
 
+def test_an_address_without_a_path_is_signed_as_it_is_sent() -> None:
+    request, service, signature = PUBLISHED["get-vanilla"]
+    bare = Request(request.method, SUITE, {})
+    assert sign(bare, KEYS, ("us-east-1", service), NOW)["Authorization"].endswith(signature)
+
+
 def test_all_headers_are_signed_and_sent() -> None:
     request = Request("POST", "https://h.example:8443/", {"X-Amz-Target": "T.Op", "Content-Type": "a/b"}, b"{}")
     headers = sign(request, Keys("AK", "SK", "token"), ("eu-central-1", "monitoring"), NOW)
