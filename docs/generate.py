@@ -8,7 +8,8 @@ from pathlib import Path
 
 from docs.fields import page
 from penstock.api import crd
-from penstock.core.decide import AT_DEADLINE, EDGES, ON_FAIL, State
+from penstock.core.decide import AT_DEADLINE, EDGES, State
+from penstock.core.needs import FAILURES
 from penstock.model.reasons import Reason
 from penstock.shell.telemetry import Telemetry
 
@@ -29,7 +30,7 @@ STATES = {
 
 def reasons() -> str:
     """One heading, and so one anchor, for each reason."""
-    refusals = {*AT_DEADLINE.values(), *ON_FAIL.values(), Reason.EVIDENCE_MISSING}
+    refusals = {*AT_DEADLINE.values(), *FAILURES, Reason.EVIDENCE_MISSING}
     lines = [
         "# Reasons",
         "",

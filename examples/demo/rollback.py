@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from examples.demo.records import Answer
 from examples.demo.tale import Chapter, Tale
-from penstock.api.analysis import Analysis, MetricName
-from penstock.api.fields import fraction
-from penstock.core.evidence import rejection_odds
+from penstock.api.analysis import Analysis
+from penstock.api.fields import limit
+from penstock.core.judge import rejection_odds
 from penstock.stats.sequential import odds, one_arm_sums
 
 
@@ -64,8 +64,8 @@ def sufficed(tale: Tale, chapter: Chapter, off: float) -> float:
 
 def breaks_objective(analysis: Analysis, bad: int, total: int) -> bool:
     """Whether these counts prove, by the operator's own arithmetic, an error rate above one that is allowed."""
-    limits = [fraction(each.max) for each in analysis.metrics if each.name is MetricName.ERROR_RATE and each.max]
-    return any(odds(one_arm_sums(bad, total, limit)) >= rejection_odds(analysis) for limit in limits)
+    limits = [limit(each.max) for each in analysis.metrics if each.name == "errorRate" and each.max]
+    return any(odds(one_arm_sums(bad, total, most)) >= rejection_odds(analysis) for most in limits)
 
 
 def unweighed(tale: Tale, chapter: Chapter, off: float) -> float:

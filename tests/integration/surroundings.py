@@ -44,14 +44,17 @@ class Source:
         self.asked += 1
         form = await request.post()
         query, at = str(form["query"]), float(str(form["time"]))
-        found = re.search(r'penstock_dev_revision="([^"]+)"', query)
-        assert found
-        rate = RPS * (self.bad.get(found[1], 0.0) if "5.." in query else 1.0)
-        seconds = int(query.rsplit("[", 1)[1].rstrip("s]"))
-        times = [at - seconds + i for i in range(seconds + 1)]
-        values = [[t, str(int((t - self.began) * rate))] for t in times]
-        result = [{"metric": {"pod": "one", "penstock_dev_revision": found[1]}, "values": values}]
+        labels = [re.search(rf'{name}=~?"([^"]+)"', query) for name in ("namespace", "penstock_dev_revision")]
+        namespaces, revisions = (found[1].split("|") for found in labels if found)
+        result = [self._series((one, other), query, at) for one in namespaces for other in revisions]
         return web.json_response({"status": "success", "data": {"resultType": "matrix", "result": result}})
+
+    def _series(self, place: tuple[str, str], query: str, at: float) -> dict[str, Any]:
+        rate = RPS * (self.bad.get(place[1], 0.0) if "5.." in query else 1.0)
+        seconds = int(query.rsplit("[", 1)[1].rstrip("s]"))
+        times = [at - seconds + i for i in range(1, seconds + 1)]
+        labels = {"pod": "one", "namespace": place[0], "penstock_dev_revision": place[1]}
+        return {"metric": labels, "values": [[t, str(int((t - self.began) * rate))] for t in times]}
 
 
 async def gateway(kube: Kube, namespace: str) -> None:

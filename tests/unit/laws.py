@@ -13,8 +13,9 @@ from penstock.api.fields import seconds
 from penstock.api.status import StepKind, Trying, VerdictName
 from penstock.checks.free import holding
 from penstock.core import measures, strategy, traffic
-from penstock.core.decide import EDGES, ON_FAIL, state_of
+from penstock.core.decide import EDGES, state_of
 from penstock.core.history import may_return
+from penstock.core.needs import FAILURES
 from penstock.core.template import wanted_revision
 from penstock.model.measure import Counts, Silence
 from penstock.model.schedule import read
@@ -196,9 +197,9 @@ def a_failing_metric_rejects_in_every_step(move: Move) -> bool:
     policy = bake.on_breach if bake else None
     told_only = policy == "Notify" or (policy is None and move.before.forced_by)
     if move.step.kind in LAST and told_only:
-        assert move.before.revision not in move.refused or move.refused_for not in map(str, ON_FAIL.values())
+        assert move.before.revision not in move.refused or move.refused_for not in map(str, FAILURES)
         return False
-    assert move.before.revision in move.refused and move.refused_for in {r.value for r in ON_FAIL.values()}
+    assert move.before.revision in move.refused and move.refused_for in {r.value for r in FAILURES}
     return True
 
 

@@ -1,6 +1,7 @@
 """A local server that answers as a Prometheus does, for the tests of the adapter."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -21,34 +22,60 @@ END = START + timedelta(seconds=15)
 ERRORS = Ratio(Selector("requests_total", 'code=~"5.."'), Selector("requests_total"))
 GOOD = Ratio(Selector("answered_total"), Selector("requests_total"), part_is_good=True)
 QUERY = re.compile(
-    r'(?P<name>\w+)\{namespace="ml",penstock_dev_revision="(?P<revision>[^"]*)"(?P<where>,.*)?\}\[\d+s\]'
+    r'(?P<name>\w+)\{namespace(?P<namespace>=~?"[^"]*"),penstock_dev_revision(?P<revision>=~?"[^"]*")(?P<where>,.*)?\}'
+    r"\[(?P<seconds>\d+)s\]"
 )
 
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def counter(name: str, *samples: tuple[float, object], pod: str = "a", **labels: str) -> dict[str, Any]:
+def counter(name: str, *samples: tuple[float, object], **labels: str) -> dict[str, Any]:
     """A series as Prometheus spells it; the times are seconds from the start of the window."""
     values = [[START.timestamp() + at, str(value)] for at, value in samples]
-    return {"metric": {"__name__": name, "pod": pod, **labels}, "values": values}
+    known = {"namespace": "ml", "penstock_dev_revision": "churn-new", "pod": "a"}
+    return {"metric": {"__name__": name, **known, **labels}, "values": values}
 
 
 @dataclass
 class Store:
-    """Answers range selectors from series by revision, as far as the adapter's own queries go; notes what was asked."""
+    """Answers range selectors as a Prometheus does, as far as the adapter's own queries go; notes what was asked."""
 
-    series: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    series: list[dict[str, Any]] = field(default_factory=list)
     asked: list[dict[str, str]] = field(default_factory=list)
 
     async def __call__(self, request: web.Request) -> web.Response:
         form = {key: str(value) for key, value in (await request.post()).items()}
         self.asked.append({"path": request.path, **form})
-        query = QUERY.fullmatch(form["query"])
-        assert query, form["query"]
-        found = [s for s in self.series.get(query["revision"], []) if s["metric"]["__name__"] == query["name"]]
-        if query["where"] == ',code=~"5.."':
-            found = [s for s in found if s["metric"].get("code", "").startswith("5")]
-        return matrix(found)
+        return matrix(self.found(form["query"], float(form["time"])))
+
+    def found(self, text: str, at: float) -> list[dict[str, Any]]:
+        query = QUERY.fullmatch(text)
+        assert query, text
+        since = at - int(query["seconds"])
+        found = []
+        for one in self.series:
+            labels = one["metric"]
+            values = [each for each in one["values"] if since < each[0] <= at]
+            if (
+                values
+                and labels["__name__"] == query["name"]
+                and all(
+                    (
+                        _matches(query["namespace"], labels["namespace"]),
+                        _matches(query["revision"], labels["penstock_dev_revision"]),
+                        query["where"] != ',code=~"5.."' or labels.get("code", "").startswith("5"),
+                    )
+                )
+            ):
+                found.append({"metric": labels, "values": values})
+        return found
+
+
+def _matches(right: str, value: str) -> bool:
+    """As a label matcher does: = for a text, =~ for a pattern of the whole."""
+    sign, _, text = right.partition('"')
+    text = json.loads('"' + text)
+    return re.fullmatch(text, value) is not None if sign == "=~" else text == value
 
 
 def matrix(result: object, **also: object) -> web.Response:
@@ -94,7 +121,7 @@ def ask(respond: Respond, about: Question | None = None, timeout: float = 5.0) -
 
 
 def counts(*series: dict[str, Any], about: Question | None = None) -> Answer:
-    return ask(Store({"churn-new": list(series)}), about)
+    return ask(Store(list(series)), about)
 
 
 ROUTINE = [

@@ -5,7 +5,9 @@ ask for can be had, whatever the dice say, and a lost request or a lost look is 
 """
 
 import asyncio
+import itertools
 import random
+import re
 from dataclasses import dataclass, field, replace
 from itertools import count, takewhile
 from typing import Any
@@ -20,12 +22,13 @@ from examples.demo.tale import Chapter, Tale
 from examples.demo.verdict import judge
 from penstock.api.fields import seconds
 from penstock.api.status import VerdictName
-from penstock.core import evidence
+from penstock.core import evidence, needs
 from penstock.metrics.http import Http
 from penstock.metrics.prometheus import Prometheus
+from penstock.model.measure import Answer as Reply
+from penstock.model.measure import Question
 from penstock.model.schedule import spell
-from penstock.model.values import Answer as Reply
-from penstock.model.values import Question, World
+from penstock.model.values import World
 from tests.unit.demo_tales import looked
 from tests.unit.test_evidence import NOW, world
 
@@ -70,12 +73,16 @@ class Recorded(Prometheus):
     clients: Clients = field(default_factory=lambda: Clients(random.Random(0)))
     candidate: str = ""
 
-    async def _query(self, query: str, at: float) -> list[Any]:
-        which = "new" if self.candidate in query else "home"
-        codes = ["5.."] if "5.." in query else ["2..", "5.."]
+    async def _query(self, text: str, at: float, deadline: float) -> tuple[str, list[Any]]:
+        codes = ["5.."] if "5.." in text else ["2..", "5.."]
+        revisions = re.findall(r'penstock_dev_revision=~?"([^"]*)"', text)[0].split("|")
         until = at - NOW.timestamp()
-        found = ((code, self.clients.samples(f"{which} {code}", until)) for code in codes)
-        return [{"metric": {"pod": which, "code": code}, "values": values} for code, values in found if values]
+        found = []
+        for revision, code in itertools.product(revisions, codes):
+            which = "new" if revision == self.candidate else "home"
+            labels = {"namespace": "ml", "penstock_dev_revision": revision, "pod": which, "code": code}
+            found.append({"metric": labels, "values": self.clients.samples(f"{which} {code}", until)})
+        return "matrix", [each for each in found if each["values"]]
 
 
 def replay(seed: int, late: float = 0.0) -> tuple[Tale, Chapter]:
@@ -86,7 +93,12 @@ def replay(seed: int, late: float = 0.0) -> tuple[Tale, Chapter]:
     chapter = Chapter(STORY[2], [5, 25, 50], -BEFORE, FAST)
     tale = Tale(chapters=[chapter], versions={"home": "v2", "new": "v3"}, answers=clients.answers)
     tale.routes = [(-BEFORE, {"home": 100}), (-0.3, {"home": 95, "new": 5})]
-    source = Recorded("replayed", Http("", None), clients, seen.status.candidate.revision)  # type: ignore[arg-type]
+    source = Recorded(
+        "replayed",
+        Http("", None),  # type: ignore[arg-type]
+        clients=clients,
+        candidate=seen.status.candidate.revision,
+    )
     while True:
         due = evidence.next_look(seen)
         assert due
@@ -107,7 +119,7 @@ def verdict(seen: World) -> Rejection | None:
     """Why the version is taken off, if a metric failed."""
     assert seen.status.candidate and seen.spec and seen.spec.analysis
     known = [(metric, evidence.known(seen.status.candidate, metric)) for metric in seen.spec.analysis.metrics]
-    said = [evidence.explain(*each) for each in known if each[1].verdict is VerdictName.FAIL]
+    said = [needs.explain(*each) for each in known if each[1].verdict is VerdictName.FAIL]
     return Rejection("v3", "ErrorRateAboveLimit", said[0]) if said else None
 
 

@@ -11,7 +11,7 @@ from examples.demo.story import STORY
 from examples.demo.tale import Chapter, Tale
 from penstock.api.analysis import Analysis
 from penstock.api.status import Evidence, Side
-from penstock.core.evidence import explain
+from penstock.core.needs import explain
 from tests.unit.demo_tales import ANALYSIS, good_tale, looked
 
 OFF = 100.0

@@ -10,7 +10,7 @@ import pytest
 from penstock.api.runtime import RuntimeSpec
 from penstock.api.spec import Spec
 from penstock.api.status import Evidence, Serving, Status, Trying, VerdictName
-from penstock.core import evidence, strategy
+from penstock.core import evidence, judge, needs, strategy
 from penstock.core.template import make_snapshot, wanted_revision
 from penstock.model.measure import Counts, Silence
 from penstock.model.schedule import LAG, read, spell
@@ -139,10 +139,10 @@ def test_the_share_that_was_counted_decides_and_not_the_one_that_was_asked_for()
 
 
 def test_alpha_is_shared_by_the_metrics() -> None:
-    assert evidence.rejection_odds(one := world(COMPARED).spec.analysis) == 20.0  # type: ignore[union-attr]
+    assert judge.rejection_odds(one := world(COMPARED).spec.analysis) == 20.0  # type: ignore[union-attr]
     several = world(COMPARED, OBJECTIVE, {"name": "slowRate", "threshold": "500ms", "max": "5%"}, alpha="1%").spec
     assert one and several and several.analysis
-    assert evidence.rejection_odds(several.analysis) == pytest.approx(300.0)
+    assert judge.rejection_odds(several.analysis) == pytest.approx(300.0)
 
 
 def test_windows_meet_and_end_a_little_in_the_past() -> None:
@@ -174,7 +174,7 @@ def test_a_silent_metric_is_asked_for_the_whole_gap() -> None:
 def test_the_same_numbers_are_explained_in_words() -> None:
     seen = world(COMPARED)
     assert seen.spec and seen.spec.analysis
-    text = evidence.explain(seen.spec.analysis.metrics[0], after(seen, Counts(12, 100, 0, 1900)))
+    text = needs.explain(seen.spec.analysis.metrics[0], after(seen, Counts(12, 100, 0, 1900)))
     assert text.startswith(
         "errorRate vs stable, tolerance 1.25: candidate 12.00% (12 of 100), stable 0.00% (0 of 1900)"
     )

@@ -6,7 +6,7 @@ import random
 import pytest
 from scipy import stats
 
-from penstock.stats.sequential import RATIOS, odds, one_arm_sums, two_arm_sums
+from penstock.stats.sequential import RATIOS, log_odds, odds, one_arm_sums, ratio_sums, two_arm_sums
 
 
 def rollout(rates: tuple[float, float], totals: tuple[int, int], looks: int, rng: random.Random) -> float:
@@ -33,6 +33,33 @@ def test_the_one_arm_test_is_the_likelihood_ratio_of_a_binomial() -> None:
     sums = one_arm_sums(9, 200, 0.01)
     exact = stats.binom.logpmf(9, 200, 0.02) - stats.binom.logpmf(9, 200, 0.01)
     assert sums[RATIOS.index(2.0)] == pytest.approx(exact)
+
+
+@pytest.mark.parametrize(("stable_rate", "tolerance"), [(0.4, 1.25), (0.1, 1.0), (0.02, 1.5), (0.66, 1.5)])
+def test_one_look_multiplies_the_odds_by_one_at_most_on_average(stable_rate: float, tolerance: float) -> None:
+    """Exact: every outcome of 8 and 20 binomial events, where the candidate is just as bad as is tolerated."""
+    mean = sum(
+        float(stats.binom.pmf(c1, 8, tolerance * stable_rate) * stats.binom.pmf(c0, 20, stable_rate))
+        * odds(two_arm_sums([], (c1, 8), (c0, 20), tolerance))
+        for c1 in range(9)
+        for c0 in range(21)
+    )
+    assert mean <= 1.0 + 1e-12
+
+
+def test_a_coarse_grid_gives_the_sums_of_its_own_ratios() -> None:
+    look = ((7, 100), (3, 900))
+    fine, coarse = two_arm_sums([], *look, 1.25), ratio_sums((2.0, 10.0), [], look, 1.25)
+    assert coarse == [fine[RATIOS.index(2.0)], fine[RATIOS.index(10.0)]]
+    assert ratio_sums((2.0, 10.0), coarse, look, 1.25) == pytest.approx([2 * s for s in coarse])
+
+
+@pytest.mark.parametrize(
+    ("sums", "expected"),
+    [([], 0.0), ([-2000.0, -3000.0], -2000.0 - math.log(2)), ([900.0, 0.0], 700.0), ([1.0, 1.0], 1.0)],
+)
+def test_log_odds_neither_overflow_nor_vanish(sums: list[float], expected: float) -> None:
+    assert log_odds(sums) == pytest.approx(expected)
 
 
 def test_evidence_adds_up_over_looks() -> None:

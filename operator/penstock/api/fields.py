@@ -120,9 +120,9 @@ def span(duration: str) -> timedelta:
     return timedelta(seconds=seconds(duration))
 
 
-def fraction(percent: str) -> float:
-    """A percentage as a fraction between 0 and 1."""
-    return float(Decimal(percent.rstrip("%")) / 100)
+def limit(text: str) -> float:
+    """A limit as a number: `1%` is 0.01, `0.92` is itself."""
+    return float(Decimal(text.rstrip("%")) / (100 if text.endswith("%") else 1))
 
 
 class Frozen(BaseModel):

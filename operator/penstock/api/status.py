@@ -29,6 +29,20 @@ class VerdictName(StrEnum):
     PASS = "Pass"
     WAIT = "Wait"
     FAIL = "Fail"
+    INCONCLUSIVE = "Inconclusive"
+
+
+class GroupSide(Tolerant):
+    """Events of one group of the candidate's."""
+
+    name: ShortText
+    """Value of the label."""
+    bad: Count = 0
+    """Bad events counted."""
+    total: Count = 0
+    """Events counted."""
+    sums: ShortText = ""
+    """Running sums of its test against all others; for the operator, not for people."""
 
 
 class Evidence(Tolerant):
@@ -44,14 +58,32 @@ class Evidence(Tolerant):
     """Requests of the candidate since the present step got its traffic."""
     looked_at: Time | None = None
     """End of the last window whose requests are counted here."""
+    seen_at: Time | None = None
+    """End of the last window that had anything in it."""
     verdict: VerdictName = VerdictName.WAIT
-    """Pass, Wait or Fail."""
+    """Pass, Wait, Fail, or Inconclusive, which a person must decide."""
+    why: ShortText | None = None
+    """Reason of a failure that is no test's: a budget or a policy."""
+    dry_run: bool | None = None
+    """True where it is judged and never decides."""
+    value: ShortText | None = None
+    """What a value said last, of several series the worst; or how far a distribution has shifted."""
+    samples: Count | None = None
+    """Good looks at a value in the present step."""
+    failures: Count | None = None
+    """Looks at a value that were outside of its limits."""
+    groups: Annotated[list[GroupSide], Field(max_length=32, json_schema_extra=list_map("name"))] = []
+    """Events by group, where groups are held against each other."""
+    range: ShortText | None = None
+    """Where the candidate's true share lies, or its difference to the stable one's: a 95 % confidence sequence."""
+    needs: ShortText | None = None
+    """What is still needed before it can pass, at today's rate."""
     odds: ShortText = "1.0"
     """How strongly the requests speak against the candidate: 20.0 means twenty to one."""
     limit: ShortText = ""
     """Odds at which the candidate is rejected."""
     sums: Text = ""
-    """Running log-likelihood sums of the sequential test, one per alternative; for the operator, not for people."""
+    """Running sums of the sequential test; for the operator, not for people."""
 
 
 class Serving(Tolerant):

@@ -40,6 +40,7 @@ from penstock.checks.free import holding
 from penstock.core import actions, adoption, evidence, moves, strategy
 from penstock.core.history import may_return
 from penstock.core.moves import Aim, Refusal, Turn
+from penstock.core.needs import explain, why
 from penstock.core.template import wanted_revision
 from penstock.model.reasons import Reason
 from penstock.model.schedule import read, spell
@@ -75,12 +76,6 @@ AT_DEADLINE = {
     Reason.WAITING_FOR_PODS: Reason.NEVER_READY,
     Reason.INSUFFICIENT_CAPACITY: Reason.INSUFFICIENT_CAPACITY,
     Reason.WAITING_FOR_ROUTE: Reason.ROUTE_NOT_PROGRAMMED,
-}
-ON_FAIL = {
-    ("errorRate", False): Reason.ERROR_RATE_ABOVE_LIMIT,
-    ("errorRate", True): Reason.ERROR_RATE_ABOVE_STABLE,
-    ("slowRate", False): Reason.SLOW_RATE_ABOVE_LIMIT,
-    ("slowRate", True): Reason.SLOW_RATE_ABOVE_STABLE,
 }
 HOLDS = (Reason.PAUSED, Reason.FROZEN)
 
@@ -247,7 +242,8 @@ def _clocks(world: World, step: Step, found: tuple[Verdict | None, Verdict | Non
     assert candidate
     asked = own is None and gate is not None and gate.reason not in HOLDS
     blind = own is not None and own.reason is Reason.METRICS_UNAVAILABLE and step.kind is StepKind.BAKE
-    stands = own is None or blind or (gate is not None and gate.reason in HOLDS)
+    asks = own is not None and own.reason is Reason.INCONCLUSIVE
+    stands = own is None or blind or asks or (gate is not None and gate.reason in HOLDS)
     update: dict[str, str | None] = {"cleared_at": (candidate.cleared_at or spell(world.now)) if asked else None}
     if stands:
         update["deadline_at"] = None
@@ -259,11 +255,10 @@ def _clocks(world: World, step: Step, found: tuple[Verdict | None, Verdict | Non
 def _failed_metric(world: World) -> Refusal | None:
     candidate = world.status.candidate
     assert world.spec and candidate
-    for metric in world.spec.analysis.metrics if world.spec.analysis else []:
+    for metric in evidence.deciding(world.spec.analysis) if world.spec.analysis else []:
         known = evidence.known(candidate, metric)
         if known.verdict is VerdictName.FAIL:
-            reason = ON_FAIL[metric.name, metric.compare is not None]
-            return Refusal(reason, evidence.explain(metric, known))
+            return Refusal(why(metric, known), explain(metric, known))
     return None
 
 
@@ -278,7 +273,7 @@ def _tolerates(world: World, step: Step) -> bool:
 
 def _told_once(before: Trying, failed: Refusal) -> tuple[Notice, ...]:
     """A breach that is tolerated is told when it is first seen."""
-    if any(e.verdict is VerdictName.FAIL for e in before.evidence):
+    if any(e.verdict is VerdictName.FAIL and not e.dry_run for e in before.evidence):
         return ()
     text = f"version {before.version} would be taken off ({failed.reason}): {failed.message}"
     return (Notice(True, Reason.BREACH_TOLERATED, text, before.revision),)

@@ -72,8 +72,8 @@ def _unjudged(world: World, snapshot: Snapshot, sources: frozenset[str]) -> Prob
     assert world.spec
     if not world.spec.analysis:
         return None
-    source = world.spec.analysis.source
-    if source not in sources:
+    asked = {metric.source or world.spec.analysis.source for metric in world.spec.analysis.metrics}
+    for source in sorted(asked - sources):
         return Problem(Reason.SOURCE_NOT_FOUND, f"no metric source {source}; the operator has: {_listed(sources)}")
     answers = (measure(metric, snapshot.profile) for metric in world.spec.analysis.metrics)
     return next((a for a in answers if isinstance(a, Problem)), None)

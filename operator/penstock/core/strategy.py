@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil
 
-from penstock.api.fields import fraction, seconds
+from penstock.api.fields import limit, seconds
 from penstock.api.rollout import Approval, BlueGreen, CapacityPolicy, PreviewAnalysis, Rollout
 from penstock.api.status import PlannedApproval, PlannedMatch, PlannedStep, StepKind, Trying
 from penstock.core.desired import share
@@ -80,7 +80,7 @@ def _preview(wish: BlueGreen) -> PlannedStep:
 
 
 def _percent(text: str) -> int:
-    return ceil(100 * fraction(text))
+    return ceil(100 * limit(text))
 
 
 def _approval(asked: Approval | None) -> PlannedApproval | None:

@@ -6,6 +6,7 @@ each is read once, however often we look. What is filled in is a dimension's val
 
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -151,7 +152,7 @@ def make_cloudwatch(name: str, options: Mapping[str, Any], session: aiohttp.Clie
     region, patience = options["region"], seconds(options["timeout"])
     domain = f"{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
     credentials = Credentials(certificates=make_credentials(options).certificates)
-    http = Http(options.get("url") or f"https://monitoring.{domain}", session, credentials, patience)
+    http = Http(options.get("url") or f"https://monitoring.{domain}", session, credentials, patience, clock=time.time)
     sts = Http(f"https://sts.{domain}", session, timeout=patience)
     keys = make_keys(options, os.environ, sts, _now)
     cloudwatch = CloudWatch(http, region, keys, span(options["delay"]), _now)

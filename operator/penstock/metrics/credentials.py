@@ -18,6 +18,10 @@ class Unusable(Exception):
     """The source gave nothing that can be used, or cannot be asked; the message may be shown to everybody."""
 
 
+class TooLarge(Unusable):
+    """The answer is larger than its caps; a question that asks for less may be answered."""
+
+
 @dataclass
 class SecretFile:
     """One file that holds one secret, kept in memory until the file changes."""

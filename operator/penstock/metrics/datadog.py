@@ -6,6 +6,7 @@ hold none. What is filled in is part of the query's text, where nothing can be q
 
 import json
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -90,5 +91,5 @@ def make_datadog(name: str, options: Mapping[str, Any], session: aiohttp.ClientS
         "DD-APPLICATION-KEY": SecretFile(options["application_key_file"], "applicationKeyFile"),
     }
     credentials = Credentials(named=keys, certificates=make_credentials(options).certificates)
-    datadog = Datadog(Http(url, session, credentials, patience), span(options["delay"]))
+    datadog = Datadog(Http(url, session, credentials, patience, clock=time.time), span(options["delay"]))
     return Named(name, options["queries"], datadog.read, patience)

@@ -7,7 +7,7 @@ would carry credentials to wherever the source says. No message quotes a body, a
 import asyncio
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -16,11 +16,22 @@ from typing import Any
 import aiohttp
 
 from penstock.api.fields import seconds
-from penstock.metrics.credentials import Credentials, Unusable, make_credentials
+from penstock.metrics.credentials import Credentials, TooLarge, Unusable, make_credentials
 
-__all__ = ["MAX_BYTES", "Http", "Limited", "Request", "Unusable", "hint", "make_http", "read_json"]
+__all__ = [
+    "MAX_BYTES",
+    "Http",
+    "Limited",
+    "Request",
+    "TooLarge",
+    "Unusable",
+    "hint",
+    "make_http",
+    "read_json",
+]
 
 MAX_BYTES = 4 << 20
+MAX_SKEW = 5.0  # seconds; a Date header has whole ones
 PAUSE, LONGEST_PAUSE = 30.0, 900.0  # seconds: where a source that has had enough names no time, and whatever it names
 _CHUNK = 64 << 10
 _HINTS = {
@@ -64,6 +75,7 @@ class Http:
     credentials: Credentials = field(default_factory=Credentials)
     timeout: float = 5.0
     max_bytes: int = MAX_BYTES
+    clock: Callable[[], float] | None = None  # Unix seconds; given where windows must mean the same to both sides
 
     async def fetch(self, request: Request) -> tuple[int, bytes]:
         """Status and body of the answer; `Unusable`, in words, for everything that is none."""
@@ -94,7 +106,20 @@ class Http:
             if response.status == 429:
                 response.close()
                 raise Limited("HTTP 429: too many questions", pause(response.headers, datetime.now(UTC)))
+            self._compare_clocks(response.headers.get("Date", ""))
             return response.status, await self._body(response)
+
+    def _compare_clocks(self, told: str) -> None:
+        """A source whose clock is behind would never show what came last, and nobody would notice."""
+        if self.clock is None or not told:
+            return
+        try:
+            skew = parsedate_to_datetime(told).timestamp() - self.clock()
+        except (ValueError, OverflowError):
+            return
+        if abs(skew) > MAX_SKEW:
+            where = "ahead of" if skew > 0 else "behind"
+            raise Unusable(f"its clock is {abs(skew):.0f}s {where} the operator's: it would count in the wrong windows")
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         """All of it, or nothing: a cut answer could still look whole."""
@@ -103,7 +128,7 @@ class Http:
             found += chunk
             if len(found) > self.max_bytes:
                 response.close()  # or the rest would be read, to keep the connection
-                raise Unusable(f"an answer of more than {_size(self.max_bytes)}")
+                raise TooLarge(f"an answer of more than {_size(self.max_bytes)}")
         return bytes(found)
 
 

@@ -6,8 +6,9 @@ string in a JSON body, and can never be more than that.
 
 import json
 import re
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -66,5 +67,5 @@ def at(document: Any, pointer: str) -> Any:
 
 def make_web(name: str, options: Mapping[str, Any], session: aiohttp.ClientSession) -> Named:
     """From the source's settings."""
-    http = make_http(options, session)
+    http = replace(make_http(options, session), clock=time.time)
     return Named(name, options["queries"], Web(http).read, http.timeout)

@@ -38,6 +38,10 @@ class Reason(StrEnum):
         "MetricsUnavailable",
         "The metric source gave no usable answer: holds, never promotes. Mend the source.",
     )
+    INCONCLUSIVE = (
+        "Inconclusive",
+        "A metric showed nothing for noDataFor, and noData: Inconclusive lets a person decide: promote or abort.",
+    )
     STEP_ENTERED = "StepEntered", "The candidate passed a step and enters the next."
     PROMOTED = "Promoted", "The candidate passed every step and is now stable."
     BAKING = "Baking", "The candidate has all traffic; the old revision stays warm until the bake ends."
@@ -69,6 +73,16 @@ class Reason(StrEnum):
         "SlowRateAboveStable",
         "More of the candidate's requests are slow than the stable revision's.",
     )
+    METRIC_ABOVE_LIMIT = "MetricAboveLimit", "A metric of the candidate's is above its objective; the message names it."
+    METRIC_BELOW_LIMIT = "MetricBelowLimit", "A value of the candidate's is below its objective; the message names it."
+    METRIC_ABOVE_STABLE = "MetricAboveStable", "A metric of the candidate's is worse than the stable revision's."
+    GROUPS_DIFFER = "GroupsDiffer", "One group of the candidate's requests fares worse than the others."
+    DISTRIBUTION_SHIFTED = (
+        "DistributionShifted",
+        "The candidate's values are distributed otherwise than stable's.",
+    )
+    METRICS_LOST = "MetricsLost", "The metric source gave no usable answer for longer than errorBudget allows."
+    NO_DATA = "NoData", "A metric showed nothing for noDataFor, and noData: Fail says that this is no success."
     ABORTED = "Aborted", "A person took the candidate off."
     UNDONE = "Undone", "A person went back to a kept revision; the spec still asks for the one that was undone."
     APPROVAL_TIMED_OUT = "ApprovalTimedOut", "Nobody, or not enough people, approved in time."

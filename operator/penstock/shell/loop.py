@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from penstock.api.fields import seconds
 from penstock.core import preflight
 from penstock.core.evidence import questions
 from penstock.core.plan import decide
 from penstock.metrics import Source
+from penstock.metrics.batch import Batch
 from penstock.model.faults import Rejected, Retry, Stale
 from penstock.model.measure import Answer, Question, Silence
 from penstock.model.reasons import Reason
@@ -31,6 +33,7 @@ from penstock.shell.telemetry import Telemetry
 
 log = logging.getLogger("penstock.loop")
 SOONEST = 0.05
+LONGEST_WAIT = 1.0  # seconds
 LATEST = (
     30.0  # a wall clock that was set back and forth must not leave a rollout asleep; a look at memory costs nothing
 )
@@ -52,16 +55,40 @@ class Loop:
     asked: dict[Key, datetime] = field(default_factory=dict)
     silent: dict[Key, dict[int, Answer]] = field(default_factory=dict)
     books: dict[Key, Book] = field(default_factory=dict)
+    patience: float = 0.05  # the part of an interval that a question may wait for others to be asked with
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+
+    def __post_init__(self) -> None:
+        """One batch for each source, shared by all turns."""
+        self.batches = {name: Batch(name, source) for name, source in self.sources.items()}
 
     async def work(self) -> None:
-        """Take keys and turn them, for ever."""
-        while True:
-            key = await self.queue.get()
-            try:
-                with self.telemetry.turn():
-                    await self._guarded(key)
-            finally:
-                self.queue.done(key)
+        """Take keys and turn them, for ever: one at a time, beside those that wait for a metric source."""
+        self.slots.release()  # every worker is one turn at a time more
+        try:
+            async with asyncio.TaskGroup() as turns:
+                while True:
+                    turns.create_task(self._one(await self._next()))
+        except BaseExceptionGroup as fatal:  # what a turn dies of, the worker dies of
+            raise fatal.exceptions[0] from None
+
+    async def _next(self) -> Key:
+        """The key whose turn it is, once there is a place for it. The key first: a place must not wait for one."""
+        key = await self.queue.get()
+        try:
+            await self.slots.acquire()
+        except asyncio.CancelledError:
+            self.queue.done(key)
+            raise
+        return key
+
+    async def _one(self, key: Key) -> None:
+        try:
+            with self.telemetry.turn():
+                await self._guarded(key)
+        finally:
+            self.slots.release()
+            self.queue.done(key)
 
     async def _guarded(self, key: Key) -> None:
         """A turn whose faults end in the queue or in a condition, never in the process."""
@@ -146,7 +173,7 @@ class Loop:
                 self.queue.add_after(key, pause)
             return replace(world, answers=known)
         self.asked[key] = world.now
-        answers = known | dict(zip(due, await asyncio.gather(*map(self._answer, due.values())), strict=True))
+        answers = known | await self._answers(due, self._window(world))
         self.silent[key] = {index: a for index, a in answers.items() if isinstance(a, Silence)}
         return replace(world, answers=answers)
 
@@ -156,15 +183,31 @@ class Loop:
         past = (world.now - last).total_seconds() if last else 1.0
         return 1.0 - past if 0 <= past < 1.0 else 0.0
 
-    async def _answer(self, question: Question) -> Answer:
-        source = self.sources.get(question.source)
-        if not source:
-            return Silence(f"the operator has no metric source {question.source}")
-        with self.telemetry.query(question.source):
-            (answer,) = await source.ask([question])
-        if isinstance(answer, Silence):
-            self.telemetry.silences.labels(question.source).inc()
-        return answer
+    def _window(self, world: World) -> float:
+        """Seconds that its questions may wait for those of others: lateness that a look does not notice."""
+        assert world.spec and world.spec.analysis
+        return min(LONGEST_WAIT, self.patience * seconds(world.spec.analysis.interval))
+
+    async def _answers(self, due: Mapping[int, Question], within: float) -> dict[int, Answer]:
+        """The answer to each question. Who waits gives its place to another turn: a slow source stops nobody else."""
+        asked: dict[str, dict[int, Question]] = {}
+        for index, question in due.items():
+            asked.setdefault(question.source, {})[index] = question
+        self.slots.release()
+        try:
+            found = await asyncio.gather(*(self._ask(name, part, within) for name, part in asked.items()))
+        finally:
+            await self.slots.acquire()
+        return {index: answer for part in found for index, answer in part.items()}
+
+    async def _ask(self, source: str, asked: Mapping[int, Question], within: float) -> dict[int, Answer]:
+        batch = self.batches.get(source)
+        if not batch:
+            return dict.fromkeys(asked, Silence(f"the operator has no metric source {source}"))
+        with self.telemetry.query(source):
+            answers = await batch.ask(list(asked.values()), within)
+        self.telemetry.silences.labels(source).inc(sum(isinstance(each, Silence) for each in answers))
+        return dict(zip(asked, answers, strict=True))
 
     async def record(self, live: Object, plan: Plan, writes: bool) -> bool:
         """The one status write, fenced by the resourceVersion that was observed; so is a turn that only repairs."""

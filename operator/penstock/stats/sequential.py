@@ -10,33 +10,45 @@ from collections.abc import Sequence
 
 RATIOS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
 CAP = 700.0
+Side = tuple[float, float]
 
 
-def two_arm_sums(
-    sums: Sequence[float], candidate: tuple[int, int], stable: tuple[int, int], tolerance: float
-) -> list[float]:
+def two_arm_sums(sums: Sequence[float], candidate: Side, stable: Side, tolerance: float) -> list[float]:
     """Add one look to the running log-likelihood ratios of the two-arm test.
 
     Null: the candidate's rate of bad events is at most `tolerance` times the stable one's. Given that an event is bad,
     it then falls on the candidate with probability at most q = t*n1 / (t*n1 + n0), from the *observed* totals of this
     look; under the alternative ratio r*t with q' likewise. Each look adds c1*ln(q'/q) + c0*ln((1-q')/(1-q)).
 
-    `candidate` and `stable` are (bad, total) of this look alone; `sums` is empty before the first look.
+    It needs no Poisson counts: of independent binomial ones the mean factor is at most 1 too, since 1 + x <= exp(x).
+
+    `candidate` and `stable` are (bad, total) of this look alone; `sums` is empty before the first look. Expected counts
+    may be fractions.
     """
-    sums = sums or [0.0] * len(RATIOS)
-    (c1, n1), (c0, n0) = candidate, stable
+    return ratio_sums(RATIOS, sums, (candidate, stable), tolerance)
+
+
+def ratio_sums(
+    ratios: Sequence[float], sums: Sequence[float], look: tuple[Side, Side], tolerance: float
+) -> list[float]:
+    """The two-arm test over a grid of one's own: `ratios`, each over 1, say how many times more than tolerated.
+
+    A coarse grid is for what is tested many times over, such as each group of a label against all others.
+    """
+    sums = sums or [0.0] * len(ratios)
+    (c1, n1), (c0, n0) = look
     if not n1 or not n0:
         return list(sums)
-    return [s + _label(c1, c0, (n1, n0), (tolerance, tolerance * r)) for s, r in zip(sums, RATIOS, strict=True)]
+    return [s + _label((c1, c0), (n1, n0), (tolerance, tolerance * r)) for s, r in zip(sums, ratios, strict=True)]
 
 
-def _label(c1: int, c0: int, totals: tuple[int, int], ratios: tuple[float, float]) -> float:
-    n1, n0 = totals
+def _label(bad: Side, totals: Side, ratios: tuple[float, float]) -> float:
+    (c1, c0), (n1, n0) = bad, totals
     null, other = (r * n1 / (r * n1 + n0) for r in ratios)
     return c1 * math.log(other / null) + c0 * math.log((1 - other) / (1 - null))
 
 
-def one_arm_sums(bad: int, total: int, limit: float) -> list[float]:
+def one_arm_sums(bad: float, total: float, limit: float) -> list[float]:
     """Log-likelihood ratios of the one-arm test, from all counts so far.
 
     Null: the rate of bad events is at most `limit`. Alternatives: r times the limit, below 1. Binomial likelihood.
@@ -52,7 +64,12 @@ def one_arm_sums(bad: int, total: int, limit: float) -> list[float]:
 
 def odds(sums: Sequence[float]) -> float:
     """The e-value: equal-weight mixture of the likelihood ratios; 20.0 reads as twenty to one against the null."""
+    return math.exp(log_odds(sums))
+
+
+def log_odds(sums: Sequence[float]) -> float:
+    """Natural logarithm of the odds, at most CAP: what is surer than that overflows a float and says no more."""
     if not sums:
-        return 1.0
-    top = min(max(sums), CAP)
-    return math.exp(top) * sum(math.exp(min(s, CAP) - top) for s in sums) / len(sums)
+        return 0.0
+    top = max(sums)
+    return min(top + math.log(sum(math.exp(s - top) for s in sums) / len(sums)), CAP)

@@ -1,0 +1,1 @@
+"""What many canaries at once cost their metric source, and how late their looks come."""
