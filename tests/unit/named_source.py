@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -42,11 +43,11 @@ def says(body: object, status: int = 200, headers: Mapping[str, str] | None = No
 
 
 @asynccontextmanager
-async def serving(respond: Respond) -> AsyncIterator[str]:
+async def serving(respond: Respond, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """A server on loopback that answers everything with `respond`, without any idea of paths; its address."""
     runner = web.ServerRunner(web.Server(respond), shutdown_timeout=0)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     try:
         yield site.name

@@ -6,6 +6,8 @@ A type that is added to `SOURCES` needs a row in SUBJECTS, and is then fed with 
 import asyncio
 import json
 import socket
+import ssl
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -251,6 +253,49 @@ def test_a_port_that_speaks_no_tls_is_silence(kind: str, tmp_path: Path) -> None
         kind, respond, lambda url: subject.options(tmp_path, url.replace("http:", "https:")), subject.question
     )
     assert isinstance(answer, Silence) and "TLS" in answer.message
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """TLS of a server with the right name whose certificate nobody vouches for."""
+    key, crt = (str(tmp_path_factory.mktemp("tls") / name) for name in ("key", "crt"))
+    words = [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        "/CN=127.0.0.1",
+    ]
+    also = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", crt]
+    subprocess.run(["openssl", *words, *also], check=True, capture_output=True)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(crt, key)
+    return context
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_certificate_that_nobody_vouches_for_is_silence_and_no_secret_leaves(
+    kind: str, tmp_path: Path, stranger: ssl.SSLContext
+) -> None:
+    subject, visited = SUBJECTS[kind], list[str]()
+
+    async def respond(request: web.Request) -> web.Response:
+        visited.append(request.path)
+        return web.Response(text=subject.answer.replace("VALUE", subject.good))
+
+    async def story() -> list[Answer]:
+        async with serving(respond, stranger) as url, aiohttp.ClientSession() as session:
+            assert url.startswith("https://")
+            return await SOURCES[kind]("main", subject.options(tmp_path, url), session).ask([subject.question])
+
+    (answer,) = asyncio.run(story())
+    assert isinstance(answer, Silence) and "its certificate is not valid" in answer.message and not visited
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "prometheus"])
