@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -178,6 +179,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--seconds", type=float, default=60.0)
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started goes, too
     canaries = 100 if args.quick else 1000
     about = {"command": COMMAND, "seed": SEED, "canaries": canaries, "interval": INTERVAL, "workers": WORKERS}
     about |= {"revisions": 2 * canaries, "pods": 2 * PODS * canaries, "python": platform.python_version()}

@@ -170,7 +170,7 @@ def _words(error: Exception) -> str:
     """One fault in words that hold nothing of the answer."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"its certificate is not valid{_reason(error.certificate_error)}"
-    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error.__cause__ or error
     if isinstance(cause, ssl.SSLError):
         return f"TLS failed{_reason(cause)}"
     for kind, words in _FAULTS.items():
@@ -189,7 +189,7 @@ _FAULTS: dict[type[Exception], str] = {
     ConnectionRefusedError: "it refuses connections",
     aiohttp.ClientConnectorError: "it cannot be reached",
     aiohttp.ServerDisconnectedError: "it broke the connection off",
-    ConnectionResetError: "it broke the connection off",
+    aiohttp.ClientOSError: "it broke the connection off",
     aiohttp.ClientPayloadError: "it broke its answer off, or packed it wrongly",
     aiohttp.ClientResponseError: "it does not speak HTTP",
 }
