@@ -1,12 +1,17 @@
 """What an administrator may say of a metric source, and what each mistake is met with."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from penstock.api.fields import seconds
+from penstock.metrics import SOURCES
+from penstock.metrics.named import Named
+from penstock.model.measure import Levels
 from penstock.shell.settings import Settings
+from tests.unit.named_source import ask, cloudwatch, datadog, json_source, says
 
 DATADOG = {
     "type": "datadog",
@@ -36,11 +41,11 @@ def query(source: dict[str, Any], **change: object) -> dict[str, Any]:
 
 
 def test_what_is_left_out_has_a_value() -> None:
-    datadog, cloudwatch, found = settings(DATADOG), settings(CLOUDWATCH), settings(JSON)
-    assert (datadog.site, datadog.url, seconds(datadog.delay), seconds(datadog.timeout)) == ("datadoghq.com", "", 30, 5)
-    assert datadog.queries["accuracy"].aggregator == "avg"
-    assert (seconds(cloudwatch.delay), cloudwatch.access_key_id_file) == (120, None)
-    assert (cloudwatch.queries["accuracy"].stat, cloudwatch.queries["accuracy"].period) == ("Average", "60s")
+    first, second, found = settings(DATADOG), settings(CLOUDWATCH), settings(JSON)
+    assert (first.site, first.url, seconds(first.delay), seconds(first.timeout)) == ("datadoghq.com", "", 30, 5)
+    assert first.queries["accuracy"].aggregator == "avg"
+    assert (seconds(second.delay), second.access_key_id_file) == (120, None)
+    assert (second.queries["accuracy"].stat, second.queries["accuracy"].period) == ("Average", "60s")
     assert (found.queries["accuracy"].method, found.queries["accuracy"].body) == ("GET", None)
 
 
@@ -110,3 +115,27 @@ def test_a_mistake_is_named(source: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError) as told:
         settings(source)
     assert any(word in str(told.value) for word in words.split("|")), str(told.value)
+
+
+OPTIONS = {
+    "datadog": (DATADOG, datadog),
+    "cloudwatch": (CLOUDWATCH, cloudwatch),
+    "json": (JSON, json_source),
+}
+
+
+@pytest.mark.parametrize("kind", OPTIONS)
+def test_the_factories_read_what_the_settings_dump(kind: str, tmp_path: Path) -> None:
+    """The other tests hand factories options of their own making: those are spelt like this."""
+    written, options = OPTIONS[kind]
+    dumped, made = settings(written).model_dump(), options(tmp_path)
+    assert set(made) <= set(dumped)
+    assert set(made["queries"]["accuracy"]) == set(dumped["queries"]["accuracy"])
+    assert isinstance(SOURCES[kind]("main", dumped, None), Named)  # type: ignore[arg-type]
+
+
+def test_a_source_answers_as_it_was_written_in_the_settings(tmp_path: Path) -> None:
+    heard = says({"result": [0.93]})
+    text = {"type": "json", "queries": {"accuracy": {"path": "/{{name}}", "value": "/result"}}}
+    answers = ask("json", heard, lambda url: settings({**text, "url": url}).model_dump())
+    assert answers == [Levels((0.93,))] and heard.requests[0][:2] == ("GET", "/churn")
