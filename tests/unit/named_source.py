@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ import aiohttp
 from aiohttp import web
 
 from penstock.metrics import SOURCES
-from penstock.model.measure import Answer, Arm, Measure, Query, Question
+from penstock.model.measure import Answer, Arm, Measure, Query, Question, Silence
 from tests.unit.prometheus_source import Respond
 
 START = datetime(2026, 11, 21, 12, 0, 30, tzinfo=UTC)
@@ -120,6 +121,14 @@ def question(text: str = "accuracy", measure: Measure | None = None, **fills: st
     """About the accuracy of churn-b21d, unless told otherwise."""
     wanted = measure or Query(text, {**FILLS, **fills})
     return Question("main", "ml", Arm("churn-b21d", wanted), None, START, END)
+
+
+def pause_of(answer: Answer) -> int:
+    """Seconds for which a source is left alone, as its silence says; some have passed on a busy machine."""
+    assert isinstance(answer, Silence)
+    found = re.fullmatch(r"metric source main: too many questions; it is left alone for (\d+)s more", answer.message)
+    assert found, answer.message
+    return int(found[1])
 
 
 Options = Callable[[str], Mapping[str, Any]]
