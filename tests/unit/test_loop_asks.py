@@ -1,0 +1,115 @@
+"""A turn that waits for a metric source holds nobody up; workers stay the limit of what computes and writes."""
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from penstock.model.measure import Answer, Counts, Question, Silence
+from penstock.shell.cache import Cache, Key
+from penstock.shell.loop import Loop
+from penstock.shell.queue import Queue
+from penstock.shell.telemetry import Telemetry
+from tests.fake import clock
+from tests.unit.prometheus_source import question
+
+
+@dataclass
+class Patient:
+    """A source that answers when it is let."""
+
+    let: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: int = 0
+
+    async def ask(self, questions: Sequence[Question]) -> list[Answer]:
+        self.asked += len(questions)
+        await self.let.wait()
+        return [Counts(0, 1) for _ in questions]
+
+
+@dataclass
+class Asking(Loop):
+    """Turns that ask, if their object is a model, and then work for a second."""
+
+    working: int = 0
+    most: int = 0
+    ended: list[str] = field(default_factory=list)
+
+    async def turn(self, key: Key) -> datetime | None:
+        if key[0] == "models":
+            await self._answers({0: question()}, 0.0)
+        self.working += 1
+        self.most = max(self.most, self.working)
+        await asyncio.sleep(1.0)
+        self.working -= 1
+        self.ended.append(key[1])
+        return None
+
+
+def staffed(source: Patient | None, workers: int) -> tuple[Asking, list[asyncio.Task[None]]]:
+    queue = Queue(asyncio.get_running_loop().time, random.Random(1))
+    sources: Mapping[str, Patient] = {"main": source} if source else {}
+    loop = Asking(None, Cache(), queue, sources, Telemetry(), lambda: datetime.now(UTC))  # type: ignore[arg-type]
+    return loop, [asyncio.ensure_future(loop.work()) for _ in range(workers)]
+
+
+async def end(loop: Asking, workers: list[asyncio.Task[None]]) -> None:
+    for worker in workers:
+        worker.cancel()
+    await asyncio.gather(*workers, return_exceptions=True)
+    loop.queue.close()
+
+
+def test_a_silent_source_holds_up_nobody_who_does_not_ask_it() -> None:
+    async def story() -> tuple[Asking, int]:
+        source = Patient()
+        loop, workers = staffed(source, 2)
+        for number in range(10):
+            loop.queue.add(("models", f"asks-{number}"))
+        await asyncio.sleep(1.0)
+        loop.queue.add(("models-too", "does-not"))
+        await asyncio.sleep(1.5)
+        before = list(loop.ended)
+        source.let.set()
+        await asyncio.sleep(20.0)
+        await end(loop, workers)
+        assert before == ["does-not"], before
+        return loop, source.asked
+
+    loop, asked = clock.run(story())
+    assert asked == 10 and len(loop.ended) == 11
+    assert loop.most == 2, "all ten are answered at once, and still two work at a time"
+    assert loop.queue.busy() == 0
+
+
+def test_a_source_that_is_not_there_is_silence() -> None:
+    async def story() -> dict[int, Answer]:
+        loop, workers = staffed(None, 1)
+        await asyncio.sleep(0)
+        try:
+            return await loop._answers({3: question()}, 0.0)
+        finally:
+            await end(loop, workers)
+
+    assert clock.run(story()) == {3: Silence("the operator has no metric source main")}
+
+
+def test_what_a_turn_dies_of_its_worker_dies_of() -> None:
+    """As it is, and not wrapped: main names the cause."""
+
+    class Fatal(BaseException):
+        pass
+
+    async def story() -> list[object]:
+        loop, workers = staffed(None, 1)
+
+        async def dies(_: Key) -> None:
+            raise Fatal
+
+        loop.turn = dies  # type: ignore[method-assign]
+        loop.queue.add(("models", "one"))
+        return list(await asyncio.gather(*workers, return_exceptions=True))
+
+    (fault,) = clock.run(story())
+    assert isinstance(fault, Fatal)
