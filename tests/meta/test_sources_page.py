@@ -11,6 +11,7 @@ import yaml
 from penstock.api.analysis import Analysis
 from penstock.metrics import SOURCES
 from penstock.shell.settings import Settings
+from tests.conftest import helm
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "sources.md").read_text()
@@ -29,6 +30,21 @@ def test_every_configuration_is_taken_and_every_type_has_one() -> None:
         each for found in blocks("metricSources") for each in Settings.model_validate(found).metric_sources.values()
     ]
     assert sorted(each.type for each in sources) == sorted(SOURCES)
+
+
+def test_the_chart_takes_every_configuration(tmp_path: Path) -> None:
+    """All at once, as values: what the operator is then told is what the page says."""
+    everything = {
+        f"s{n}-{name}": source
+        for n, block in enumerate(blocks("metricSources"))
+        for name, source in block["metricSources"].items()
+    }
+    values = tmp_path / "values.yaml"
+    values.write_text(yaml.safe_dump({"metricSources": everything}))
+    rendered = helm("template", "penstock", "helm/penstock", "-f", str(values)).stdout
+    maps = (each for each in yaml.safe_load_all(rendered) if each and each["kind"] == "ConfigMap")
+    (config,) = (yaml.safe_load(each["data"]["config.yaml"]) for each in maps if "config.yaml" in each["data"])
+    assert everything.items() <= config["metricSources"].items()
 
 
 def test_every_type_is_in_the_table() -> None:
