@@ -1,4 +1,4 @@
-"""`python -m bench.prometheus [--pods N] [--seconds S]`: scrapes N pretended pods, replaces them all once, measures.
+"""`python -m bench.prometheus [--pods N] [--seconds S]`: scrapes N pretended pods, replaces them all, twice; measures.
 
 The figures go to bench/results/prometheus.json; what they mean is in docs/reports/prometheus.md.
 """
@@ -24,6 +24,7 @@ from bench.prometheus.meter import Meter, size
 PODS_OF_A_REVISION = 5
 QUESTIONS = 16.0  # a second: 20 canaries, each asking 12 series every 15 s
 PATIENCE = 60.0
+GENERATIONS = {"steady": "aa", "all pods replaced": "bb", "all pods replaced again": "cc"}
 OWN = {
     "series in memory": "prometheus_tsdb_head_series",
     "samples taken": 'prometheus_tsdb_head_samples_appended_total{type="float"}',
@@ -72,18 +73,18 @@ async def phase(scene: tuple[Running, Meter, aiohttp.ClientSession], seconds: fl
 
 
 async def measure(run: Running, count: int, seconds: float, port: int) -> dict[str, Any]:
-    """The same pods for a while, then all of them replaced by others."""
+    """The same pods for a while, then all of them replaced by others, and again: what a rollout of everything costs."""
     meter = Meter(run.pid)
     async with aiohttp.ClientSession() as session:
         task = asyncio.create_task(meter.run())
-        first, second = (pods(count, port, generation) for generation in ("aa", "bb"))
-        await scraped(session, run.url, "aa", count)
-        steady = await phase((run, meter, session), seconds, first)
-        write_pods(run.folder, second)
-        await scraped(session, run.url, "bb", count)
-        replaced = await phase((run, meter, session), seconds, second)
+        found = {}
+        for part, generation in GENERATIONS.items():
+            made = pods(count, port, generation)
+            write_pods(run.folder, made)
+            await scraped(session, run.url, generation, count)
+            found[part] = await phase((run, meter, session), seconds, made)
         task.cancel()
-    return {"steady": steady, "after all pods were replaced": replaced}
+    return found
 
 
 def bench(count: int, seconds: float) -> dict[str, Any]:
@@ -113,7 +114,7 @@ def main() -> None:
     """Measures, writes, prints."""
     parser = argparse.ArgumentParser(prog="python -m bench.prometheus", description=__doc__)
     parser.add_argument("--pods", type=int, default=500)
-    parser.add_argument("--seconds", type=float, default=100.0, help="of each of the two parts")
+    parser.add_argument("--seconds", type=float, default=65.0, help="of each of the three parts")
     parser.add_argument("--out", type=Path, default=ROOT / "bench/results/prometheus.json")
     given = parser.parse_args()
     found = json.dumps(bench(given.pods, given.seconds), indent=2)

@@ -1,7 +1,7 @@
 """The bundled Prometheus as a process on this machine, with the configuration and the arguments that helm renders.
 
-Only what cannot be here is put in its place: the API server's list of pods is a file that says the same labels and
-annotations, and folder and port are free ones. It must change nothing else, or it would prove another Prometheus.
+Only what cannot be here is given in another way: pods come from a file that says the labels and annotations which the
+API server would say; folder and port are free ones. It must change nothing else, or it would prove another Prometheus.
 """
 
 import json
@@ -102,8 +102,7 @@ class Running:
 def running(folder: Path, rendered: Rendered, pods: Iterable[Pod]) -> Iterator[Running]:
     """Start it in a folder; it is gone afterwards, whatever happened."""
     write_pods(folder, pods)
-    for job in rendered.config["scrape_configs"]:
-        del job["kubernetes_sd_configs"]
+    for job in rendered.config["scrape_configs"]:  # beside the API server, which it is told of and does not find
         job["file_sd_configs"] = [{"files": ["pods.json"], "refresh_interval": "1s"}]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(rendered.config))
     address = f"127.0.0.1:{free_port()}"
