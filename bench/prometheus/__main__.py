@@ -1,4 +1,4 @@
-"""`python -m bench.prometheus [--pods N] [--seconds S]`: scrapes N pretended pods, replaces them all, twice; measures.
+"""`python -m bench.prometheus ...`: scrapes N pretended pods, replaces them all, twice; measures.
 
 The figures go to bench/results/prometheus.json; what they mean is in docs/reports/prometheus.md.
 """
@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,22 @@ OWN = {
     "write-ahead log bytes": "prometheus_tsdb_wal_storage_size_bytes",
     "chunk bytes on disk": "prometheus_tsdb_head_chunks_storage_size_bytes",
 }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured."""
+
+    pods: int
+    seconds: float
+    parts: int
+    interval: str
+
+    @property
+    def command(self) -> str:
+        """How to measure it again."""
+        size = f"--pods {self.pods} --seconds {self.seconds:.0f} --parts {self.parts} --interval {self.interval}"
+        return f"python -m bench.prometheus {size}"
 
 
 def pods(count: int, port: int, generation: str) -> list[Pod]:
@@ -72,37 +89,33 @@ async def phase(scene: tuple[Running, Meter, aiohttp.ClientSession], seconds: fl
     return {**meter.between(begin, end), **own, **grown, **questions, "disk bytes": size(run.folder / "data")}
 
 
-async def measure(run: Running, count: int, seconds: float, port: int) -> dict[str, Any]:
+async def measure(run: Running, plan: Plan, port: int) -> dict[str, Any]:
     """The same pods for a while, then all of them replaced by others, and again: what a rollout of everything costs."""
     meter = Meter(run.pid)
     async with aiohttp.ClientSession() as session:
         task = asyncio.create_task(meter.run())
         found = {}
-        for part, generation in GENERATIONS.items():
-            made = pods(count, port, generation)
+        for part, generation in list(GENERATIONS.items())[: plan.parts]:
+            made = pods(plan.pods, port, generation)
             write_pods(run.folder, made)
-            await scraped(session, run.url, generation, count)
-            found[part] = await phase((run, meter, session), seconds, made)
+            await scraped(session, run.url, generation, plan.pods)
+            found[part] = await phase((run, meter, session), plan.seconds, made)
         task.cancel()
     return found
 
 
-def bench(count: int, seconds: float) -> dict[str, Any]:
+def bench(plan: Plan) -> dict[str, Any]:
     """Exporter and Prometheus in a folder of their own; both are gone afterwards."""
-    rendered, port = render(), free_port()
+    rendered, port = render(f"prometheus.scrapeInterval={plan.interval}"), free_port()
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "bench.prometheus.exporter", str(port)]
         with subprocess.Popen(command, cwd=ROOT) as exporter:
             try:
-                with running(Path(folder), rendered, pods(count, port, "aa")) as run:
-                    found = asyncio.run(measure(run, count, seconds, port))
+                with running(Path(folder), rendered, []) as run:
+                    found = asyncio.run(measure(run, plan, port))
             finally:
                 exporter.terminate()
-    return {
-        "command": f"python -m bench.prometheus --pods {count} --seconds {seconds:.0f}",
-        **_given(rendered),
-        **found,
-    }
+    return {"command": plan.command, **_given(rendered), **found}
 
 
 def _given(rendered: Rendered) -> dict[str, Any]:
@@ -114,10 +127,12 @@ def main() -> None:
     """Measures, writes, prints."""
     parser = argparse.ArgumentParser(prog="python -m bench.prometheus", description=__doc__)
     parser.add_argument("--pods", type=int, default=500)
-    parser.add_argument("--seconds", type=float, default=65.0, help="of each of the three parts")
+    parser.add_argument("--seconds", type=float, default=65.0, help="of each part")
+    parser.add_argument("--parts", type=int, default=3, choices=(1, 2, 3), help="how many, of the three")
+    parser.add_argument("--interval", default="5s", help="between two scrapes")
     parser.add_argument("--out", type=Path, default=ROOT / "bench/results/prometheus.json")
     given = parser.parse_args()
-    found = json.dumps(bench(given.pods, given.seconds), indent=2)
+    found = json.dumps(bench(Plan(given.pods, given.seconds, given.parts, given.interval)), indent=2)
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(found + "\n")
     print(found)
