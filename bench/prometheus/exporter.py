@@ -6,12 +6,13 @@ costs here is one lookup.
 
 import sys
 from collections import Counter
+from math import ceil
 from pathlib import Path
 
 from aiohttp import web
 
 CAPTURE = Path(__file__).resolve().parents[2] / "tests/unit/expositions/mlserver.prom"
-VARIANTS = 128
+VARIANTS = 256
 SPREAD = 17  # pods are at different places of the same walk
 _GROWING = ("counter", "histogram", "summary")
 
@@ -19,7 +20,8 @@ _GROWING = ("counter", "histogram", "summary")
 def walk(text: str, steps: int) -> list[bytes]:
     """The exposition, and how it reads after 1, 2, ... steps in which every counter that is not 0 has grown.
 
-    Growth is in proportion, so that the buckets of a histogram stay in order.
+    Growth is in proportion, so that the buckets of a histogram stay in order, and in whole numbers where events are
+    counted: fractions would be stored four times as large.
     """
     kinds: dict[str, str] = {}
     lines: list[tuple[str, float, bool]] = []
@@ -30,8 +32,12 @@ def walk(text: str, steps: int) -> list[bytes]:
         if not line.startswith("#"):
             series, _, value = line.rpartition(" ")
             lines.append((series, float(value), _grows(series, kinds)))
-    made = ("\n".join(f"{s} {v + step * v / 20 if grows else v}" for s, v, grows in lines) for step in range(steps))
+    made = ("\n".join(f"{s} {v + step * _growth(v) if grows else v}" for s, v, grows in lines) for step in range(steps))
     return [(text + "\n").encode() for text in made]
+
+
+def _growth(value: float) -> float:
+    return float(ceil(value / 20)) if value.is_integer() else value / 20
 
 
 def _grows(series: str, kinds: dict[str, str]) -> bool:

@@ -4,6 +4,8 @@ Rendering only; tests/contract/test_bundled_prometheus.py runs what is rendered.
 """
 
 import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from penstock.metrics.prometheus import LABEL_REVISION
 from penstock.model.names import LABEL_REVISION as POD_LABEL
 from penstock.shell.settings import Settings
 from tests.conftest import helm
-from tests.meta.test_chart import NAMESPACED, Manifest, named, of_kind, render
+from tests.meta.test_chart import CHART, NAMESPACED, Manifest, named, of_kind, render
 from tests.unit.worlds import SNAPSHOTS
 
 ON = "prometheus.install=true"
@@ -75,6 +77,17 @@ def test_it_writes_only_where_its_size_is_bounded() -> None:
 def test_there_is_one_and_never_two() -> None:
     deployment = named(render(ON, "replicas=3"), "Deployment", NAME)["spec"]
     assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
+
+
+def test_no_upgrade_of_the_chart_alone_takes_its_numbers_away(tmp_path: Path) -> None:
+    newer = Path(shutil.copytree(CHART, tmp_path / "penstock"))
+    about = (newer / "Chart.yaml").read_text()
+    (newer / "Chart.yaml").write_text(re.sub(r"(?m)^(version|appVersion): .*", r"\1: 9.9.9", about))
+    given = ("-n", "penstock-system", "--set", ON, "-s", "templates/prometheus-deployment.yaml")
+    made = list(yaml.safe_load_all(helm("template", "penstock", str(newer), *given).stdout))
+    deployment = named(made, "Deployment", NAME)
+    assert deployment["metadata"]["labels"]["helm.sh/chart"] == "penstock-9.9.9"
+    assert deployment["spec"]["template"] == pod(), "another template is another pod, and that one knows nothing"
 
 
 def test_a_changed_configuration_starts_a_new_pod_and_another_value_does_not() -> None:
