@@ -115,3 +115,17 @@ def test_it_finds_the_models_where_the_operator_looks(plane: ControlPlane, tmp_p
         everywhere = ("--selector=app.kubernetes.io/name=penstock-prometheus", "--ignore-not-found")
         plane.kubectl("delete", "clusterrolebindings,clusterroles", *everywhere)
         plane.kubectl("delete", "rolebindings,roles", *everywhere, "--namespace", SPACES[0])
+
+
+def test_a_restricted_namespace_takes_the_pod(plane: ControlPlane, tmp_path: Path) -> None:
+    plane.kubectl("label", "namespace", HOME, "pod-security.kubernetes.io/enforce=restricted")
+    as_prometheus(plane, tmp_path, SPACES[0])  # brings the ServiceAccount, without which no pod is taken
+    values = ("--set", "prometheus.install=true", "-s", "templates/prometheus-deployment.yaml")
+    made = yaml.safe_load_all(helm("template", "penstock", "helm/penstock", "-n", HOME, *values).stdout)
+    (template,) = (one["spec"]["template"] for one in made if one["kind"] == "Deployment")
+    metadata = template["metadata"] | {"name": "one", "namespace": HOME}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+    plane.kubectl("create", "--dry-run=server", "-f", "-", input=json.dumps(pod))
+    del pod["spec"]["containers"][0]["securityContext"]["capabilities"]
+    refused = plane.kubectl("create", "--dry-run=server", "-f", "-", input=json.dumps(pod), check=False)
+    assert "violates PodSecurity" in refused.stderr, "the namespace does look"

@@ -5,6 +5,7 @@ Rendering only; tests/contract/test_bundled_prometheus.py runs what is rendered.
 
 import re
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from penstock.metrics.prometheus import LABEL_REVISION
 from penstock.model.names import LABEL_REVISION as POD_LABEL
 from penstock.shell.settings import Settings
 from tests.conftest import helm
-from tests.meta.test_chart import CHART, NAMESPACED, Manifest, named, of_kind, render
+from tests.meta import test_chart
+from tests.meta.test_chart import CHART, NAMESPACED, Manifest, named, of_kind
 from tests.unit.worlds import SNAPSHOTS
 
+render = cache(test_chart.render)  # nobody here changes what he gets
 ON = "prometheus.install=true"
 NAME = "penstock-prometheus"
 OWN = f"http://{NAME}.penstock-system.svc:9090"
