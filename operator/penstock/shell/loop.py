@@ -23,6 +23,7 @@ from penstock.shell.cache import Cache, Key, Object
 from penstock.shell.events import Book
 from penstock.shell.kube import Api
 from penstock.shell.lease import Lost
+from penstock.shell.looks import Looks
 from penstock.shell.observe import observe
 from penstock.shell.publish import tell
 from penstock.shell.queue import Queue
@@ -52,6 +53,7 @@ class Loop:
     asked: dict[Key, datetime] = field(default_factory=dict)
     silent: dict[Key, dict[int, Answer]] = field(default_factory=dict)
     books: dict[Key, Book] = field(default_factory=dict)
+    looks: Looks = field(default_factory=Looks)
 
     async def work(self) -> None:
         """Take keys and turn them, for ever."""
@@ -122,6 +124,7 @@ class Loop:
     async def _tell(self, recorded: bool, world: World, plan: Plan) -> None:
         if recorded:
             await tell(self.kube, (world, plan), self.telemetry, self.books)
+        self.looks.tell(world, plan)
 
     async def _look_around(self, world: World) -> World:
         """The world with the room that the cluster has, where a rollout is about to begin; unknown is no obstacle."""
@@ -148,7 +151,7 @@ class Loop:
         self.asked[key] = world.now
         answers = known | dict(zip(due, await asyncio.gather(*map(self._answer, due.values())), strict=True))
         self.silent[key] = {index: a for index, a in answers.items() if isinstance(a, Silence)}
-        return replace(world, answers=answers)
+        return replace(world, answers=answers, asked=frozenset(due))
 
     def _pause(self, key: Key, world: World) -> float:
         """Seconds until the sources may be asked again: once a second at most, whatever makes the turns."""
@@ -181,6 +184,7 @@ class Loop:
         self.asked.pop(key, None)
         self.silent.pop(key, None)
         self.books.pop(key, None)
+        self.looks.forget(key)
         self.queue.forget(key)
         self.telemetry.forget(key)
 
