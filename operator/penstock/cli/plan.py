@@ -146,7 +146,7 @@ def _head(budget: Budget) -> tuple[str, ...]:
 def _step(step: StepCost, budget: Budget) -> tuple[str, ...]:
     rate, unknown = step.rate, "?" if step.share is None or budget.traffic.rate is None else "-"
     return (
-        f"{step.number + 1}  {step.words}" + (", approved" if step.approved else ""),
+        f"{step.number + 1}  {step.words}" + (", approval" if step.approved else ""),
         spelled(step.duration) if step.duration else "-",
         "?" if step.share is None else f"{100 * step.share:g}%",
         f"{rate:,.4g}" if rate is not None else "?",

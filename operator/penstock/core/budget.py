@@ -216,16 +216,15 @@ def _looks_good(metric: Metric, bad: float, usual: float) -> bool:
 
 
 def _end(step: StepCost, time: float | None, never: bool, good: bool) -> End:
-    """Which comes first: the rejection, the step's own end, or the deadline of a step that cannot pass."""
+    """Which comes first: the rejection, the step's own end where it can pass, or the deadline."""
     if time is None and not never:
         return End.UNKNOWN
-    leaves = good or not step.judged or step.given_up is None
-    last = step.takes if leaves else step.given_up
-    if last is None:
+    if step.takes is None:
         return End.UNKNOWN
-    if time is not None and time <= last:
-        return End.REJECTED
-    return End.PASSES if leaves else End.DEADLINE
+    leaves = step.takes if good or not step.judged else None
+    times = ((time, End.REJECTED), (leaves, End.PASSES), (step.given_up, End.DEADLINE))
+    known = [(at, end) for at, end in times if at is not None]
+    return min(known, key=lambda one: one[0])[1]  # the first of equal ones
 
 
 def _needed(analysis: Analysis, metric: Metric, rates: tuple[float, float], home: float | None) -> int | None:
