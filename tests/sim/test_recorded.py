@@ -31,6 +31,10 @@ STORIES: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {
         {"nature": Nature(error_rate=0.5), "metrics": each_kind, "analysis": analysis(*KINDS[3:])},
         ("Rejected", "GroupsDiffer"),
     ),
+    "analysis cut down while its source is silent": (
+        {"nature": Nature(), "metrics": silent_at(1, 8), "edit": analysis(KINDS[0])},
+        ("Promoted", "Promoted"),
+    ),
     "analysis edited on the way": (
         {"nature": Nature(), "edit": analysis(KINDS[0], alpha="1%")},
         ("Promoted", "Promoted"),

@@ -149,7 +149,7 @@ class Loop:
                 self.queue.add_after(key, pause)
             return replace(world, answers=known)
         self.asked[key] = world.now
-        answers = known | dict(zip(due, await asyncio.gather(*map(self._answer, due.values())), strict=True))
+        answers = dict(zip(due, await asyncio.gather(*map(self._answer, due.values())), strict=True))
         self.silent[key] = {index: a for index, a in answers.items() if isinstance(a, Silence)}
         return replace(world, answers=answers, asked=frozenset(due))
 
