@@ -102,6 +102,16 @@ def relabel(labels: Labels, rules: Iterable[Mapping[str, Any]]) -> Labels | None
 
 
 @cache
+def scrape_rules(job: str) -> list[dict[str, Any]]:
+    """The metric_relabel_configs that docs/profiles.md gives for the job."""
+    page = (ROOT / "docs/profiles.md").read_text()
+    blocks = [yaml.safe_load(each) for each in re.findall(r"(?ms)^```yaml\n(.*?)^```", page)]
+    jobs = [each for block in blocks if isinstance(block, list) for each in block]
+    rules: list[dict[str, Any]] = next(each["metric_relabel_configs"] for each in jobs if each["job_name"] == job)
+    return rules
+
+
+@cache
 def shipped(name: str) -> RuntimeSpec:
     return RuntimeSpec.model_validate(yaml.safe_load((RUNTIMES / f"{name}.yaml").read_text())["spec"])
 
