@@ -70,14 +70,14 @@ def test_evidence_that_good_answers_took_back_counts_from_when_it_came_to_stay()
 
 def test_a_sample_that_no_look_could_trust_yet_is_not_what_it_looked_at() -> None:
     """Asked at 106: what is younger than a second is left for the next look."""
-    row = parts.add_up(facts(BAD, scraped((103.5, 3, 0), (105.5, 3, 0))))
+    row = parts.add_up(facts(BAD, scraped((103.5, 3, 0), (105.5, 3, 400))))
     assert row.parts.look == pytest.approx(2.5)
 
 
 def test_a_strange_failure_is_nobodys_answer() -> None:
-    strange = [Told(90.0, 90.0, 95.0, 0), Told(95.0, 95.0, 95.1, 503)]
+    strange = [Told(90.0, 90.0, 95.0, 0), Told(107.0, 107.0, 107.1, 503)]
     row = parts.add_up(facts([*strange, *BAD], scraped((102.5, 3, 0))))
-    assert row.gathering == pytest.approx(1.0) and row.bad == 3 and row.requests == 5
+    assert row.gathering == pytest.approx(1.0) and row.bad == 3 and row.requests == 5 and row.parts.gateway == 0
 
 
 def test_what_only_the_comparison_knows_counts_from_the_look_before() -> None:
@@ -91,8 +91,8 @@ def test_what_only_the_comparison_knows_counts_from_the_look_before() -> None:
     assert math.isinf(parts.knowable(alone, parts.own(alone)))
     known = parts.knowable(plain, parts.own(plain))
     assert 101.0 < known < 105.0
-    looked = replace(plain, looks=(Look(103.95, (0.0,) * 8, (4, 40)),))
-    assert math.isinf(parts.knowable(looked, [told(104.9, 500)])), "what a look has weighed is not weighed again"
+    looked = replace(plain, looks=(Look(100.05, (0.0,) * 8, (5, 50)),))
+    assert math.isinf(parts.knowable(looked, parts.own(looked))), "what a look has weighed is not weighed again"
 
 
 def test_a_series_that_begins_later_counts_from_zero() -> None:
