@@ -158,7 +158,7 @@ def _contained(facts: Facts, mine: list[Told], known: float) -> float:
 def _sufficed(facts: Facts) -> float:
     """The sample from which on, up to the deciding look, what Prometheus held sufficed."""
     end = facts.audit["asked_at"] - LAG.total_seconds()
-    times = [at for at in facts.candidate.times() if at <= end]
+    times = sorted(at for at in {*facts.candidate.times(), *facts.home.times()} if at <= end)
     enough = list(takewhile(lambda at: _holds(facts, at), reversed(times)))
     return enough[-1] if enough else times[-1]
 
