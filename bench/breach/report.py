@@ -1,13 +1,14 @@
 """Rows -> the figures as JSON, the page for people, and its plot. Pure: no clock, no files."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from bench.breach.facts import Record
 from bench.breach.failures import failures
-from bench.breach.parts import SERVER_ERROR, Row, add_up
+from bench.breach.parts import Row, add_up
 
 LIMIT = 0.3
 SHOWN: dict[str, tuple[str, Callable[[Row], float]]] = {
@@ -105,12 +106,16 @@ def _bad(found: Mapping[str, Any]) -> list[str]:
         f"Bad answers in a rollout: median {half:.0f}, p95 {most:.0f}, at most {worst}; {before:.0f} of them (median)",
         f"had come when it could be known. Rejected: {counted}.",
         f"{sum(row['requests'] for row in runs):,} requests, {len(failed)} failed, {late} of those sent after the API",
-        f"server had weight 0. Not the bad model's own, so with a status other than 500: {sum(map(_is_odd, failed))}.",
+        "server had weight 0. Why they failed, by the gateway's log:",
+        "",
+        "| failed | status | why |",
+        "|---|---|---|",
+        *(f"| {count} | {status} | {cause or 'unknown'} |" for (status, cause), count in _causes(failed)),
     ]
 
 
-def _is_odd(row: Mapping[str, Any]) -> bool:
-    return bool(row["status"] != SERVER_ERROR)
+def _causes(failed: Sequence[Mapping[str, Any]]) -> list[tuple[tuple[int, str], int]]:
+    return Counter((row["status"], row["cause"]) for row in failed).most_common()
 
 
 def _meaning(found: Mapping[str, Any]) -> list[str]:

@@ -110,41 +110,69 @@ def test_a_quantile_is_of_nearest_rank(values: list[float], share: float, wanted
 
 
 LINE = {
-    "start_time": "1970-01-01T00:01:41.000Z",
+    "start_time": "1970-01-01T00:01:42.100Z",
     "x-envoy-origin-path": "/v2/models/bad-00/infer",
     "response_code": 503,
-    "response_flags": "UF",
+    "response_flags": "UC",
     "upstream_host": "10.0.0.7:8080",
+    "upstream_local_address": "10.0.0.1:5000",
 }
+ITS_500 = LINE | {"start_time": "1970-01-01T00:01:41.900Z", "response_code": 500, "response_flags": "-"}
+
+EARLY = LINE | {"start_time": "1970-01-01T00:01:37.000Z", "response_flags": "NR"}
 
 
 def record(*answers: Told, logged: tuple[dict[str, Any], ...] = (LINE,)) -> Record:
-    known = facts([*BAD, *answers], scraped((102.5, 3, 0)))
+    known = facts([told(98.0), *BAD, *answers], scraped((102.5, 3, 0)))
     conditions = dict.fromkeys(("command", "machine", "cluster", "steps", "interval", "scrape", "date"), "so")
     numbers = {"wished": 1, "together": 1, "rate": 20.0}
     told_by = {"bad-00": list(known.told)}
     return Record({"bad-00": known}, told_by, {"10.0.0.7": "bad-00-abc"}, logged, (1.0, 2.0), conditions | numbers)
 
 
+def odd(found: Record) -> list[dict[str, Any]]:
+    return [row for row in failures.failures(found) if row["status"] != 500]
+
+
 def test_a_failed_answer_is_told_with_the_gateways_own_line_about_it() -> None:
-    rows = failures.failures(record(Told(101.0, 101.02, 101.05, 503, why="no upstream")))
-    (strange,) = failures.strange(rows)
-    assert len(rows) == 4
-    assert strange["gateway"] == {"response_code": 503, "response_flags": "UF", "upstream_host": "10.0.0.7:8080"}
-    assert (strange["revision"], strange["why"], strange["after_weight_0"]) == ("bad-00-abc", "no upstream", -5.08)
+    (row,) = odd(record(Told(102.1, 102.12, 102.15, 503, why="no upstream")))
+    assert row["gateway"] == {key: LINE[key] for key in failures.KEPT if key in LINE}
+    assert (row["revision"], row["why"], row["after_weight_0"]) == ("bad-00-abc", "no upstream", -3.98)
 
 
 def test_a_line_is_one_answers_only_and_must_be_near() -> None:
-    rows = failures.failures(record(Told(101.0, 101.0, 101.1, 503), Told(101.3, 101.3, 101.4, 503)))
-    assert [bool(row["gateway"]) for row in failures.strange(rows)] == [True, False]
-    assert not failures.strange(failures.failures(record(Told(103.0, 103.0, 103.1, 503))))[0]["gateway"]
-    assert failures.strange(failures.failures(record(Told(101.0, 101.0, 106.0, 0))))[0]["gateway"], "0 fits any"
+    rows = odd(record(Told(102.1, 102.1, 102.2, 503), Told(102.3, 102.3, 102.4, 503)))
+    assert [bool(row["gateway"]) for row in rows] == [True, False]
+    assert not odd(record(Told(104.0, 104.0, 104.1, 503)))[0]["gateway"]
+    assert odd(record(Told(102.1, 102.1, 107.0, 0)))[0]["gateway"], "0 fits any"
+
+
+@pytest.mark.parametrize(
+    ("what", "at", "lines", "cause"),
+    [
+        ("cut on the connection on which it had answered 500", 102.1, (LINE, ITS_500), failures.CLOSED),
+        ("cut on a fresh connection", 102.1, (LINE,), failures.UNKNOWN),
+        (
+            "cut on another connection",
+            102.1,
+            (LINE, ITS_500 | {"upstream_local_address": "10.0.0.1:6000"}),
+            failures.UNKNOWN,
+        ),
+        ("no upstream after a 500", 102.1, (LINE | {"response_flags": "UF"}, ITS_500), failures.UNKNOWN),
+        ("no route before the first answer", 97.0, (EARLY,), failures.EARLY),
+        ("no route later on", 102.1, (LINE | {"response_flags": "NR"},), failures.UNKNOWN),
+    ],
+)
+def test_why_an_answer_failed(what: str, at: float, lines: tuple[dict[str, Any], ...], cause: str) -> None:
+    (row,) = odd(record(Told(at, at, at + 0.1, 503), logged=lines))
+    assert row["cause"] == cause, what
+    assert bool(failures.strange([row])) == (cause == failures.UNKNOWN)
 
 
 def test_the_page_and_its_plot_say_what_was_measured() -> None:
-    found = report.results(record(Told(101.0, 101.0, 101.1, 503)))
+    found = report.results(record(Told(102.1, 102.1, 102.2, 503)))
     text = report.page(found)
-    assert "own part, p95 at most 0.3 s, holds: 0.090 s" in text and "status other than 500: 1." in text
+    assert "own part, p95 at most 0.3 s, holds: 0.090 s" in text and "| 1 | 503 | unknown |" in text
     assert "| load average | 1.0 to 2.0" in text
     slow = {"seconds": found["seconds"] | {"own": {"p50": 0.1, "p95": 0.31, "max": 0.4}}}
     assert "DOES NOT HOLD" in report.page(found | slow)
