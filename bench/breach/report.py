@@ -131,6 +131,11 @@ def _meaning(found: Mapping[str, Any]) -> list[str]:
         "*look* is up to one interval and a second. From *ask* on the moments are the operator's own, in the audit",
         "line of the rejection: `asked_at`, `answered_at`, `decided_at`, `recorded_at`, `acted_at`. Percentiles are of",
         "nearest rank.",
+        "",
+        "A 503 can be the bad model's as well. Where a request ends in an unhandled exception, uvicorn, below",
+        "MLServer, answers 500, writes its log and only then closes the connection, without having said so in the",
+        "answer. A gateway that sends the next request on that connection in between sees it cut (`UC` in Envoy's log)",
+        "and answers 503.",
     ]
 
 
