@@ -95,6 +95,10 @@ class Node:
             mark.parent.mkdir(exist_ok=True)
             mark.write_text(what)
 
+    def shelter(self, pids: Iterable[int]) -> None:
+        """These processes of the control plane do not wait for pods."""
+        cgroups.shelter(self.cgroup, pids)
+
     def stop(self) -> None:
         """Ends the node with all its pods and takes its traces off the machine."""
         proc.stop(self.record)

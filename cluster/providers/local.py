@@ -97,6 +97,8 @@ class Local:
             worker.start()
         with step("control plane"):
             plane.start()
+            pids = (proc.living_pid(plane.record(name)) for name in CONTROL_PROGRAMS)
+            worker.shelter(pid for pid in pids if pid)
         with step("images of the cluster's own pods"):
             worker.load(system.archives())
         with step("node Ready"):

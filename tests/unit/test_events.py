@@ -12,6 +12,7 @@ from penstock.model.faults import Retry
 from penstock.model.reasons import Reason
 from penstock.model.values import Notice, Plan, World
 from penstock.shell import events
+from penstock.shell.course import begin
 from penstock.shell.events import BURST, REFILL, RESERVE, WINDOW, Book, Way, weigh
 from penstock.shell.publish import tell
 from penstock.shell.telemetry import Telemetry
@@ -198,7 +199,7 @@ def counted(telemetry: Telemetry) -> dict[str, float]:
 
 async def say(kube: FakeKube, telemetry: Telemetry, books: dict[Any, Book], *said: tuple[World, Notice]) -> None:
     for world, notice in said:
-        await tell(kube, (world, Plan(Status(), notices=(notice,))), telemetry, books)
+        await tell(kube, (world, Plan(Status(), notices=(notice,)), begin(world.now)), telemetry, books)
 
 
 def test_every_transition_has_its_audit_line_whatever_becomes_of_its_event(caplog: Any) -> None:

@@ -31,6 +31,11 @@ class Changes:
         """True where there is anything to write."""
         return bool(self.apply or self.prune)
 
+    @property
+    def moves_traffic(self) -> bool:
+        """True where a route is written before all else: what serves is there, and who gets what changes."""
+        return bool(self.apply) and self.apply[0]["kind"] == "HTTPRoute"
+
 
 def changes(cache: Cache, key: Key, plan: Plan) -> Changes:
     """The children that are not as they should be, and those that should not be."""

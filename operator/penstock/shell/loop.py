@@ -23,6 +23,7 @@ from penstock.model.reasons import Reason
 from penstock.model.values import Plan, Problem, World
 from penstock.shell import act
 from penstock.shell.cache import Cache, Key, Object
+from penstock.shell.course import Course, begin
 from penstock.shell.events import Book
 from penstock.shell.kube import Api
 from penstock.shell.lease import Lost
@@ -136,26 +137,33 @@ class Loop:
         if live is None or world is None:
             self._forget(key)
             return None
+        course = begin(world.now)
         fault = self.faults.get(key) or world.fault
         world = await self._look_around(replace(world, fault=fault, verified=self.verified))
+        course = course.then("asked_at")
         world = await self.ask(key, world)
+        course = course.then("answered_at")
         plan = decide(world)
         changes = act.changes(self.cache, key, plan)
+        course = course.then("decided_at")
         recorded = await self.record(live, plan, bool(changes))
+        course = course.then("recorded_at")
         try:
             await act.act(self.kube, self.cache, key, changes)
         except (Retry, Rejected, Stale):  # what was recorded is told even where a write was refused
-            await self._tell(recorded, world, plan)
+            await self._tell(recorded, (world, plan, course))
             raise
-        await self._tell(recorded, world, plan)  # last: no Event may keep traffic waiting
+        course = course.then("acted_at")
+        self.telemetry.acted(changes.moves_traffic, course)
+        await self._tell(recorded, (world, plan, course))  # last: no Event may keep traffic waiting
         if self.faults.pop(key, None):
             self.queue.add(key)
         return plan.again
 
-    async def _tell(self, recorded: bool, world: World, plan: Plan) -> None:
+    async def _tell(self, recorded: bool, turn: tuple[World, Plan, Course]) -> None:
         if recorded:
-            await tell(self.kube, (world, plan), self.telemetry, self.books)
-        self.looks.tell(world, plan)
+            await tell(self.kube, turn, self.telemetry, self.books)
+        self.looks.tell(*turn[:2])
 
     async def _look_around(self, world: World) -> World:
         """The world with the room that the cluster has, where a rollout is about to begin; unknown is no obstacle."""

@@ -9,6 +9,7 @@ import logging
 from penstock.model.faults import Rejected, Retry, Stale
 from penstock.model.values import Notice, Plan, World
 from penstock.shell.cache import Key
+from penstock.shell.course import Course
 from penstock.shell.events import (
     Book,
     Way,
@@ -27,14 +28,14 @@ from penstock.shell.telemetry import Telemetry
 log = logging.getLogger("penstock.audit")
 
 
-async def tell(kube: Api, turn: tuple[World, Plan], telemetry: Telemetry, books: dict[Key, Book]) -> None:
+async def tell(kube: Api, turn: tuple[World, Plan, Course], telemetry: Telemetry, books: dict[Key, Book]) -> None:
     """One audit line for each transition, and its Event where that is no flood."""
-    world, plan = turn
+    world, plan, course = turn
     telemetry.saw(world, plan)
     key = (world.namespace, world.name)
     for notice in plan.notices:
         book, way = weigh(books.get(key), world, notice)
-        _audit(world, notice, way)
+        _audit(world, notice, way, course)
         try:
             remember(books, key, await _write(kube, (world, notice), (book, way)))
         except (Retry, Rejected, Stale) as fault:
@@ -59,7 +60,7 @@ async def _write(kube: Api, said: tuple[World, Notice], weighed: tuple[Book, Way
     return book
 
 
-def _audit(world: World, notice: Notice, way: Way) -> None:
+def _audit(world: World, notice: Notice, way: Way, course: Course) -> None:
     by = {"by": notice.by} if notice.by else {}
     log.info(
         notice.message,
@@ -71,6 +72,7 @@ def _audit(world: World, notice: Notice, way: Way) -> None:
             "revision": notice.revision,
             "event": way.value,
             **by,
+            **course.spelled(),
         },
     )
 

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from penstock.model.values import Plan, World
 from penstock.shell.cache import Key
+from penstock.shell.course import Course
 
 BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -24,6 +25,12 @@ class Telemetry:
         self.age = Gauge("penstock_queue_oldest_seconds", "Age of the object that waits longest.", registry=r)
         self.requests = Counter(
             "penstock_api_requests_total", "Requests to the Kubernetes API.", ("verb", "kind", "code"), registry=r
+        )
+        self.routed = Histogram(
+            "penstock_decision_to_route_seconds",
+            "Seconds from the answers of the metrics to the end of the writes, of turns that changed a route.",
+            buckets=BUCKETS,
+            registry=r,
         )
         self.queries = Histogram(
             "penstock_metric_query_seconds",
@@ -67,6 +74,11 @@ class Telemetry:
     def request(self, verb: str, kind: str, code: int, seconds: float) -> None:
         """Count one request to the Kubernetes API."""
         self.requests.labels(verb, kind, str(code)).inc()
+
+    def acted(self, moved: bool, course: Course) -> None:
+        """Time a turn that has written a route."""
+        if moved:
+            self.routed.observe(course.seconds("answered_at", "acted_at"))
 
     def saw(self, world: World, plan: Plan) -> None:
         """Count what a recorded turn moved."""

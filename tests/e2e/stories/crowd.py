@@ -65,6 +65,18 @@ class Crowd:
         return [a for a in self.answers if a.failed]
 
 
+def strange(answers: Iterable[Answer]) -> list[Answer]:
+    """Failures that are not the bad model's own.
+
+    Its server answers 500 and then closes the connection without a word; a request that the gateway sends on it in
+    that moment ends as a 503. So a 503 right after a 500 is the bad model's too (docs/reports/breach.md).
+    """
+    failed = [a for a in answers if a.failed]
+    closed = [a.sent + a.seconds for a in failed if a.status == 500]
+    near = [a for a in failed if a.status == 503 and any(abs(a.sent - end) < 0.5 for end in closed)]
+    return [a for a in failed if a.status != 500 and a not in near]
+
+
 def versions(answers: Iterable[Answer]) -> Counter[str]:
     """Answers by the version that gave them."""
     return Counter(a.version for a in answers if not a.failed)
