@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 export PENSTOCK_CACHE
 export PYTHONPATH := operator:.
 
-.PHONY: help up down demo test verify unit integration e2e lint nightly generate lock venv
+.PHONY: help up down demo test verify unit integration e2e lint nightly bench generate lock venv
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,9 @@ e2e: venv
 
 nightly: venv ## the long proofs; the report goes to docs/reports/
 	@$(PY) -m pytest -q -p no:cacheprovider tests/nightly
+
+bench: venv ## false rollbacks and detection, ours and others', simulated; the report goes to docs/reports/
+	@$(PY) -m bench.evidence
 
 generate: venv ## CRDs and reference pages from the code
 	@$(PY) -m penstock.api.crd crds

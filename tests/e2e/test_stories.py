@@ -23,6 +23,8 @@ STORIES: dict[str, Story] = {
     "bake-good": canaries.bake_good,
     "bake-breach": canaries.bake_breach,
     "never-ready-then-fixed": canaries.never_ready_then_fixed,
+    "every-kind-of-metric": canaries.every_kind,
+    "value-below": canaries.value_below,
     "blue-green": others.blue_green,
     "blue-green-by-service": others.blue_green_by_service,
     "shadow": others.shadow,

@@ -15,7 +15,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 STORIES = 400
-TESTS = ("tests/unit/test_decide.py", "tests/unit/test_evidence.py", "tests/sim")
+TESTS = ("tests/unit/test_judge.py", "tests/unit/test_evidence.py", "tests/unit/test_decide.py", "tests/sim")
 SLOW = ("tests/sim/test_histories.py", "tests/sim/test_crash.py")
 
 
@@ -39,6 +39,11 @@ class Catch:
     fault: Fault
     stories: str
     tests: str
+
+
+def slug(fault: Fault) -> str:
+    """A folder's name for a fault."""
+    return fault.name.replace(" ", "-").replace("'", "").replace("%", "")
 
 
 def plant(fault: Fault, into: Path) -> Path:

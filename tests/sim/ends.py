@@ -14,9 +14,9 @@ from tests.sim.rough import Nature, Rough
 Object = dict[str, Any]
 QUIET = 30.0
 PATIENCE = 420.0  # steps, a deadline, the longest backoff that the faults of one story can build up
-BY_DEADLINE = {"NeverReady", "RouteNotProgrammed", "EvidenceMissing"}
+BY_DEADLINE = {"NeverReady", "RouteNotProgrammed", "EvidenceMissing", "MetricsLost", "NoData"}
 BY_PEOPLE = {"Aborted": "abort", "Undone": "undo"}
-FOR_PEOPLE = {"Paused", "WaitingForApproval", "ApprovalTimedOut"}
+FOR_PEOPLE = {"Paused", "WaitingForApproval", "ApprovalTimedOut", "Inconclusive"}
 
 
 def calm(sim: Rough, resumes: bool) -> None:
@@ -88,6 +88,8 @@ def _waits_for_people(sim: Rough, status: Object) -> Iterator[str]:
     paused = sim.notes[-1][1].get("penstock.dev/pause") == "true"
     tried = status.get("candidate") or {}
     asked = bool(tried) and bool(tried["steps"][tried.get("step", 0)].get("approval"))
+    if ready_of(status)["reason"] == "Inconclusive":
+        asked = any(one["verdict"] == "Inconclusive" for one in tried.get("evidence", []))
     if not (paused if ready_of(status)["reason"] == "Paused" else asked):
         yield f"{ready_of(status)}, and nobody is asked"
 

@@ -75,7 +75,8 @@ def draw(seed: int) -> History:
     length = random.choice((20.0, 60.0, 120.0))
     events = sorted(_events(random, length), key=lambda event: event.at)
     last = {"version": random.choice(("v1", "v2", "v2", "v3", "v3", "v4"))} if random.random() < 0.6 else {}
-    return History(natures, wishes.draw(random), tuple(events), last, length, random.random() < 0.8)
+    knobs = wishes.draw(random) | wishes.draw_more(Random(f"metrics {seed}"))
+    return History(natures, knobs, tuple(events), last, length, random.random() < 0.8)
 
 
 def _events(random: Random, length: float) -> Iterator[Event]:

@@ -72,7 +72,8 @@ def _not_judged(scene: Scene, was: Object, entered: float) -> Iterator[str]:
     sim, name = scene.sim, was["revision"]
     if not all(sim.wished_since("judged", entered)):
         return
-    for compared in (False, True):
+    policies = {name for more in sim.wished_since("more", entered) for name in more or []}
+    for compared in (False, True) if "nothing passes" not in policies else (True,):
         total = sum(
             c.candidate_total for at, who, how, c in sim.told if (who, how) == (name, compared) and at >= entered
         )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from penstock.model.kinds import KINDS
-from penstock.model.measure import Answer, Counts, Question, Silence
+from penstock.model.measure import Answer, Counts, Histogram, Levels, Query, Question, Ratio, Selector, Shapes, Silence
 from tests.sim.gate import Gate, carried_by, values_since
 from tests.sim.machine import START, Nature, Object, Sim
 from tests.sim.wire import RoughKube, Wire, Write
@@ -177,7 +177,7 @@ class Rough(Sim):
 
     def wished(self, key: str) -> Any:
         """A knob of the present wish."""
-        return self.wishes[-1][1][key] if self.wishes else None
+        return self.wishes[-1][1].get(key) if self.wishes else None
 
     def full_size(self) -> int:
         """Replicas of a revision that carries everything, where nothing scales."""
@@ -185,7 +185,7 @@ class Rough(Sim):
 
     def wished_since(self, key: str, since: float) -> list[Any]:
         """All that a knob has been since then."""
-        return [knobs[key] for knobs in values_since(self.wishes, since)]
+        return [knobs.get(key) for knobs in values_since(self.wishes, since)]
 
     def noted_since(self, action: str, since: float) -> set[str]:
         """All that an annotation has said since then; empty where it was not there."""
@@ -299,6 +299,15 @@ class Rough(Sim):
         span = [(at - START).total_seconds() for at in (question.start, question.end)]
         arms = [question.candidate.revision, question.stable.revision if question.stable else ""]
         counts = Counts(*(number for arm in arms for number in self._count(arm, span)))
+        match question.candidate.measure:
+            case Query():
+                rate = self.natures.get(self.version_of(arms[0]), Nature()).error_rate
+                return Levels((1 - rate,) if counts.candidate_total else ())
+            case Histogram():
+                mine, home = counts.candidate_total, counts.stable_total
+                return Shapes(("0.1", "+Inf"), (mine - mine // 10, mine // 10), (home - home // 10, home // 10))
+            case Ratio(total=Selector(name="seconds_count")):  # everything is slow; only dry runs ask
+                return Counts(counts.candidate_total, counts.candidate_total)
         self.told.append((self.time(), arms[0], question.stable is not None, counts))
         return counts
 

@@ -88,6 +88,32 @@ def _blue_green(random: Random, routed: bool) -> Object:
     return made | ({"previewAnalysis": "Require"} if random.random() < 0.4 else {})
 
 
+# What may be judged beside the error rate, or otherwise: a metric more, or policies of the objective.
+ACCURACY = {"name": "accuracy", "value": {"query": "accuracy"}, "min": "0.7", "failureBudget": 1}
+MORE: dict[str, Object] = {
+    "value": ACCURACY,
+    "shift": {"name": "latencyShift", "max": "0.2"},
+    "dry": {"name": "slowRate", "threshold": "500ms", "max": "1%", "dryRun": True},
+    "errors end": {"errorBudget": "20s"},
+    "nothing fails": {"noData": "Fail", "noDataFor": "15s"},
+    "nothing is inconclusive": {"noData": "Inconclusive", "noDataFor": "15s"},
+    "nothing passes": {"noData": "Pass", "noDataFor": "15s"},
+}
+
+
+def draw_more(random: Random) -> Object:
+    """Up to two of them, in every third story."""
+    return {"more": sorted(random.sample(list(MORE), random.choice((1, 2))))} if random.random() < 0.35 else {}
+
+
+def _add_more(analysis: Object, more: list[str]) -> None:
+    for part in (MORE[name] for name in more):
+        if "name" in part:
+            analysis["metrics"].append(part)
+        else:
+            analysis["metrics"][0] |= part
+
+
 def make(knobs: Object) -> Object:
     """The ModelDeployment that the knobs describe."""
     scaling: Object = {"minReplicas": knobs["replicas"]}
@@ -96,6 +122,7 @@ def make(knobs: Object) -> Object:
     rollout = knobs["rollout"] | {"deadline": knobs["deadline"], "scaleDownDelay": knobs["delay"]}
     made = model(knobs["version"], scaling=scaling, rollout=rollout)
     made["spec"]["analysis"] |= {"interval": "5s", "minRequests": 20, "source": knobs["source"]}
+    _add_more(made["spec"]["analysis"], knobs.get("more", []))
     if not knobs["judged"]:
         del made["spec"]["analysis"]
     if not knobs["routed"]:

@@ -11,11 +11,11 @@ from penstock.api.status import Evidence, VerdictName
 from penstock.checks.judged import judged
 from penstock.core import evidence, judge, strategy
 from penstock.core.decide import advance
-from penstock.core.needs import why
+from penstock.core.needs import explain, why
 from penstock.model.measure import Answer, Counts, Groups, Histogram, Levels, Query, Rate, Shapes, Silence
 from penstock.model.reasons import Reason
 from penstock.model.schedule import LAG, read
-from penstock.model.values import Outcome, World
+from penstock.model.values import Outcome, Workload, World
 from tests.unit.test_evidence import NOW, world
 
 SERIES = {"name": "predictions_total"}
@@ -195,6 +195,15 @@ def test_of_several_series_the_worst_counts() -> None:
     assert known(seen).verdict is VerdictName.FAIL and known(seen).value == "0.42 (worst of 3 series)"
 
 
+def test_a_sparse_value_stays_good_between_its_points_and_not_for_ever() -> None:
+    metric = VALUE | {"minSamples": 1, "noData": "Fail", "noDataFor": "2m"}
+    good = tell(world(metric), Levels((0.95,)))
+    assert known(tell(good, *[Levels(())] * 11)).verdict is VerdictName.PASS
+    assert known(tell(good, *[Levels(())] * 12)).verdict is VerdictName.FAIL
+    held = tell(world(VALUE | {"minSamples": 1}), Levels((0.95,)), *[Levels(())] * 31)
+    assert known(held).verdict is VerdictName.WAIT
+
+
 def test_a_dry_run_is_told_and_never_decides() -> None:
     seen = tell(world(OBJECTIVE | {"dryRun": True}, COMPARED), Counts(60, 100))
     assert known(seen).verdict is VerdictName.FAIL and known(seen).dry_run
@@ -245,6 +254,15 @@ def test_what_is_still_needed_is_said_in_requests_and_time() -> None:
     assert seen.needs == "about 41 more requests, 41 s at today's rate"
     assert known(tell(world(OBJECTIVE), Counts(0, 100))).needs is None
     assert known(tell(world(OBJECTIVE), Counts(0, 0))).needs == "100 more requests; none has come yet"
+
+
+def test_one_pod_alone_is_said_to_be_weak() -> None:
+    seen = tell(world(COMPARED), Counts(12, 100, 0, 1900))
+    assert known(seen).weak and seen.status.candidate and seen.spec and seen.spec.analysis
+    assert "(weak: one pod answered" in explain(seen.spec.analysis.metrics[0], known(seen))
+    two = replace(world(COMPARED), workloads={seen.status.candidate.revision: Workload(desired=2, ready=2)})
+    assert known(tell(two, Counts(12, 100, 0, 1900))).weak is None
+    assert known(tell(world(VALUE), Levels((0.95,)))).weak is None
 
 
 def test_people_see_where_the_truth_lies() -> None:

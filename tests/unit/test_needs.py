@@ -82,4 +82,5 @@ def test_a_stable_side_without_failures_makes_it_cheap() -> None:
 
 def test_no_odds_are_beyond_reach_of_what_a_float_can_hold() -> None:
     n = requests_to_reject(0.01, 0.5, float("inf"))
+    assert n < NEVER
     assert log_odds(one_arm_sums(n * 0.5, n, 0.01)) == 700.0

@@ -76,6 +76,8 @@ class Evidence(Tolerant):
     """Events by group, where groups are held against each other."""
     range: ShortText | None = None
     """Where the candidate's true share lies, or its difference to the stable one's: a 95 % confidence sequence."""
+    weak: ShortText | None = None
+    """Why the odds say less than they seem to."""
     needs: ShortText | None = None
     """What is still needed before it can pass, at today's rate."""
     odds: ShortText = "1.0"

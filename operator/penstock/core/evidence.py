@@ -12,10 +12,10 @@ from penstock.api.fields import seconds, span
 from penstock.api.status import Evidence, Trying, VerdictName
 from penstock.core.judge import Trial, judge
 from penstock.core.measures import filled, measure, title
-from penstock.core.needs import needs
+from penstock.core.needs import needs, weakness
 from penstock.model.measure import Arm, Histogram, Question, Silence
 from penstock.model.schedule import LAG, read, spell
-from penstock.model.values import Problem, World
+from penstock.model.values import Problem, Workload, World
 
 
 def known(candidate: Trying, metric: Metric) -> Evidence:
@@ -117,7 +117,9 @@ def _add(world: World, candidate: Trying, index: int) -> Evidence:
     if isinstance(answer, Silence):
         return judge(trial, before, answer)
     after = judge(trial, before.model_copy(update={"looked_at": spell(trial.now)}), answer)
-    return after.model_copy(update={"needs": needs(trial, after, candidate)})
+    pods = world.workloads.get(candidate.revision, Workload()).ready
+    said: dict[str, object] = {"needs": needs(trial, after, candidate), "weak": weakness(metric, pods)}
+    return after.model_copy(update=said)
 
 
 def enter_step(evidence: list[Evidence]) -> list[Evidence]:

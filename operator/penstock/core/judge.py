@@ -72,6 +72,10 @@ def _is_empty(trial: Trial, known: Evidence) -> bool:
     return trial.metric.no_data is not NoData.HOLD and trial.now - last >= span(trial.metric.no_data_for)
 
 
+def _is_recent(trial: Trial, known: Evidence) -> bool:
+    return known.seen_at is not None and trial.now - read(known.seen_at) < span(trial.metric.no_data_for)
+
+
 def _unanswered(trial: Trial, before: Evidence) -> Evidence:
     """Silence adds nothing; it only ends what the error budget allows."""
     last = read(before.looked_at) if before.looked_at else trial.since
@@ -161,7 +165,7 @@ def _shift(trial: Trial, before: Evidence, answer: Shapes) -> Evidence:
     events = sum(answer.candidate)
     index = shift.psi(mine, home) if sum(mine) and sum(home) else 0.0
     noise = shift.psi_noise(sum(mine), sum(home), len(mine))[0] if sum(mine) and sum(home) else 0.0
-    large = index > limit(trial.metric.max or "0")
+    large = index - noise > limit(trial.metric.max or "0")
     known = before.model_copy(
         update={
             "candidate": _plus(before.candidate, (0, events)),
@@ -170,7 +174,7 @@ def _shift(trial: Trial, before: Evidence, answer: Shapes) -> Evidence:
             "value": f"{index:.3f} (chance alone: about {noise:.3f})",
         }
     )
-    good = known.step_requests >= trial.analysis.min_requests and index - noise <= limit(trial.metric.max or "0")
+    good = known.step_requests >= trial.analysis.min_requests and not large
     proof = _proof(trial, known, math.exp(min(value, 700.0)))
     if not large and known.verdict is not VerdictName.FAIL:
         proof.pop("verdict", None)
@@ -191,8 +195,8 @@ def _shape(text: str, buckets: int) -> tuple[list[int], list[int], float]:
 
 def _levels(trial: Trial, before: Evidence, answer: Levels) -> Evidence:
     """Values against fixed limits; of several series the worst counts."""
-    if not answer.values:
-        return _leaning(before, good=False, seen=False)
+    if not answer.values:  # a sparse value that was good a moment ago is not lost by a look between two of its points
+        return before if _is_recent(trial, before) else _leaning(before, good=False, seen=False)
     low, high = min(answer.values), max(answer.values)
     metric = trial.metric
     below = metric.min is not None and low < limit(metric.min)

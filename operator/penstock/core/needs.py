@@ -56,6 +56,11 @@ def needs(trial: Trial, known: Evidence, candidate: Trying) -> str | None:
     return f"about {missing} more requests, {_spoken(missing * past / known.step_requests)} at today's rate"
 
 
+def weakness(metric: Metric, pods: int) -> str | None:
+    """Requests of one pod are not independent: its bad minute looks like a bad version. Values have no odds."""
+    return None if is_level(metric) or pods > 1 else "one pod answered: a burst of its own looks like a bad version"
+
+
 def _spoken(wait: float) -> str:
     """A duration that does not change from look to look more than it must."""
     if wait < 60:
@@ -70,7 +75,8 @@ def explain(metric: Metric, known: Evidence) -> str:
         return f"{title(metric)}: nothing usable for more than {budget}"
     if is_level(metric):
         return f"{title(metric)}: {known.value}; looks outside: {known.failures or 0}, allowed {metric.failure_budget}"
-    return f"{title(metric)}: {_told(known)}; odds against it {known.odds} to 1, rejected at {known.limit}"
+    weak = f" (weak: {known.weak})" if known.weak else ""
+    return f"{title(metric)}: {_told(known)}; odds against it {known.odds} to 1, rejected at {known.limit}{weak}"
 
 
 def _told(known: Evidence) -> str:

@@ -8,7 +8,10 @@ from typing import Any, Protocol
 
 import aiohttp
 
+from penstock.metrics.cloudwatch import make_cloudwatch
+from penstock.metrics.datadog import make_datadog
 from penstock.metrics.prometheus import make_prometheus
+from penstock.metrics.web import make_web
 from penstock.model.measure import Answer, Question
 
 
@@ -21,4 +24,7 @@ class Source(Protocol):
 
 SOURCES: dict[str, Callable[[str, Mapping[str, Any], aiohttp.ClientSession], Source]] = {
     "prometheus": make_prometheus,
+    "datadog": make_datadog,
+    "cloudwatch": make_cloudwatch,
+    "json": make_web,
 }

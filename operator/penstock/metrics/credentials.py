@@ -29,7 +29,7 @@ class SecretFile:
     path: str
     setting: str
     _stamp: tuple[int, ...] = ()
-    _text: str = ""
+    _text: str = field(default="", repr=False)
 
     def read(self) -> str:
         """The secret without surrounding white space; `Unusable`, naming the setting, where there is none."""

@@ -9,6 +9,7 @@ import json
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -17,10 +18,21 @@ import aiohttp
 from penstock.api.fields import seconds
 from penstock.metrics.credentials import Credentials, TooLarge, Unusable, make_credentials
 
-__all__ = ["MAX_BYTES", "Http", "Request", "TooLarge", "Unusable", "make_http", "read_json"]
+__all__ = [
+    "MAX_BYTES",
+    "Http",
+    "Limited",
+    "Request",
+    "TooLarge",
+    "Unusable",
+    "hint",
+    "make_http",
+    "read_json",
+]
 
 MAX_BYTES = 4 << 20
 MAX_SKEW = 5.0  # seconds; a Date header has whole ones
+PAUSE, LONGEST_PAUSE = 30.0, 900.0  # seconds: where a source that has had enough names no time, and whatever it names
 _CHUNK = 64 << 10
 _HINTS = {
     401: "it does not take the credentials of auth",
@@ -28,6 +40,14 @@ _HINTS = {
     404: "nothing there; is the path of url right?",
     429: "too many questions",
 }
+
+
+class Limited(Unusable):
+    """The source has had enough questions; it wants to be left alone for `wait` seconds."""
+
+    def __init__(self, message: str, wait: float) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
 @dataclass(frozen=True)
@@ -83,6 +103,9 @@ class Http:
             if 300 <= response.status < 400:
                 response.close()
                 raise Unusable(f"HTTP {response.status}: it redirects, which is not followed; give the final address")
+            if response.status == 429:
+                response.close()
+                raise Limited("HTTP 429: too many questions", pause(response.headers, datetime.now(UTC)))
             self._compare_clocks(response.headers.get("Date", ""))
             return response.status, await self._body(response)
 
@@ -92,7 +115,7 @@ class Http:
             return
         try:
             skew = parsedate_to_datetime(told).timestamp() - self.clock()
-        except ValueError:
+        except (ValueError, OverflowError):
             return
         if abs(skew) > MAX_SKEW:
             where = "ahead of" if skew > 0 else "behind"
@@ -121,6 +144,16 @@ def read_json(status: int, body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         raise Unusable(f"HTTP {status} and no JSON{hint(status)}") from None
+
+
+def pause(headers: Mapping[str, str], now: datetime) -> float:
+    """Seconds to wait after a 429: Retry-After (RFC 9110, 10.2.3), else X-RateLimit-Reset, as Datadog says it."""
+    said = headers.get("Retry-After") or headers.get("X-RateLimit-Reset") or ""
+    try:
+        wait = float(said) if said.isascii() and said.isdigit() else (parsedate_to_datetime(said) - now).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        wait = PAUSE
+    return min(max(wait, 1.0), LONGEST_PAUSE)
 
 
 def hint(status: int) -> str:

@@ -191,3 +191,68 @@ async def never_ready_then_fixed(scene: Scene) -> None:
     await scene.apply("v2", short | {"deadline": "90s"})
     await scene.settled("v2")
     scene.no_failure()
+
+
+INFER = 'method="POST",path=~"/v2/models/.+/infer"'
+KINDS: dict[str, Any] = {
+    "interval": "2s",
+    "minRequests": 15,
+    "warmup": "2s",
+    "metrics": [
+        {"name": "errorRate", "max": "2%"},
+        {"name": "latencyShift", "max": "0.5", "dryRun": True},
+        {"name": "requestsPerSecond", "min": "0.5"},
+        {"name": "inFlight", "max": "50"},
+        {
+            "name": "refusals",
+            "ratio": {
+                "bad": {"name": "rest_server_requests_total", "where": f'{INFER},status_code=~"4.."'},
+                "total": {"name": "rest_server_requests_total", "where": INFER},
+            },
+            "compare": "Stable",
+        },
+        {
+            "name": "byPath",
+            "ratio": {
+                "bad": {"name": "rest_server_requests_total", "where": f'{INFER},status_code=~"5.."'},
+                "total": {"name": "rest_server_requests_total", "where": INFER},
+                "by": "path",
+            },
+            "maxDisparity": "2",
+        },
+        {
+            "name": "answered",
+            "value": {
+                "query": 'sum(rest_server_requests_total{penstock_dev_revision="{{revision}}",status_code="200"})'
+            },
+            "min": "1",
+        },
+    ],
+}
+
+
+async def every_kind(scene: Scene) -> None:
+    """Shares, groups, a distribution and values, from the real server by the real Prometheus: a good version passes."""
+    await first(scene, analysis=KINDS)
+    await scene.apply("v2", CANARY, analysis=KINDS)
+    await scene.until(lambda s: len(s.candidate.get("evidence", [])) == len(KINDS["metrics"]))
+    await scene.settled("v2")
+    seen = [s.seen.get("status", {}).get("candidate") or {} for s in scene.sights("ModelDeployment")]
+    last = [c["evidence"] for c in seen if len(c.get("evidence", [])) == len(KINDS["metrics"])][-1]
+    named = {e["metric"].split()[0]: e for e in last}
+    assert all(e["verdict"] != "Fail" for e in last), last
+    for counted in ("errorRate", "refusals", "byPath", "latencyShift"):
+        assert named[counted]["candidate"]["total"] > 15, named[counted]
+    assert {g["name"] for g in named["byPath"]["groups"]} == {"/v2/models/{model_name}/infer"}
+    assert float(named["answered"]["value"]) > 1 and float(named["requestsPerSecond"]["value"].split()[0]) > 0.5
+    scene.no_failure()
+
+
+async def value_below(scene: Scene) -> None:
+    """A number of the model's own is below its limit: the version is taken off though it answers everything."""
+    low = {"name": "answered", "value": {"query": "vector(0.5)"}, "min": "0.9", "failureBudget": 1}
+    judged = {**KINDS, "metrics": [KINDS["metrics"][0], low]}
+    await first(scene, analysis=judged)
+    await scene.apply("v2", CANARY, analysis=judged)
+    await scene.rejected("MetricBelowLimit")
+    scene.no_failure()
