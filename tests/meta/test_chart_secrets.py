@@ -3,6 +3,7 @@
 import yaml
 
 from penstock.shell.settings import Settings
+from penstock.shell.sources import PrometheusSource
 from tests.meta.test_chart import named, operator_rules, render
 
 
