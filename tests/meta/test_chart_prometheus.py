@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from cluster.programs import find
-from penstock.metrics.prometheus import LABEL_REVISION
+from penstock.metrics.samples import LABEL_REVISION
 from penstock.model.names import LABEL_REVISION as POD_LABEL
 from penstock.shell.settings import Settings
 from tests.conftest import helm

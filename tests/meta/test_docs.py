@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from docs import generate
+from penstock import cli
 from penstock.api.runtime import RuntimeSpec
 from penstock.api.spec import Spec
 from penstock.model.reasons import Reason
@@ -89,6 +91,25 @@ def all_tests() -> frozenset[str]:
 def test_every_test_that_is_named_exists(path: Path) -> None:
     named = re.findall(r"`(test_\w+)`", path.read_text())
     assert [name for name in named if name not in all_tests()] == []
+
+
+SHOWN = re.compile(r"^```console\n\$ penstock ([^\n]+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page_id)
+def test_a_penstock_command_prints_what_the_page_shows(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    for words, shown in SHOWN.findall(path.read_text()):
+        assert cli.main(shlex.split(words)) == 0
+        assert capsys.readouterr().out == shown, f"penstock {words}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page_id)
+def test_every_penstock_command_is_one_that_it_takes(path: Path) -> None:
+    for words in re.findall(r"\bpenstock ((?:plan|replay) [^\n|]+)", spoken(path)):
+        cli.make_parser().parse_args(shlex.split(words))
 
 
 def manifests(path: Path) -> Iterator[dict[str, Any]]:

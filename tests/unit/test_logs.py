@@ -53,6 +53,13 @@ def test_bodies_stay_inside(stream: io.StringIO) -> None:
     assert "hunter2" not in stream.getvalue()
 
 
+def test_only_what_our_own_code_wraps_passes_with_its_structure(stream: io.StringIO) -> None:
+    look = {"answers": {"errorRate": {"counts": [1, 30, 0, 570]}}, "text": "x" * 9000}
+    logging.getLogger("penstock.looks").info("a look", extra={"look": logs.Structure(look), "other": look})
+    (line,) = lines(stream)
+    assert line["look"] == look and "other" not in line
+
+
 def test_an_exception_brings_its_trace_on_the_same_line(stream: io.StringIO) -> None:
     try:
         raise KeyError("spec")

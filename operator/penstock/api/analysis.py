@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, StringConstraints
 
 from penstock.api.fields import Duration, Factor, Frozen, Name, Percent, Period, cel, rules, worded
-from penstock.api.series import Series
+from penstock.api.series import ONE_HISTOGRAM, Series
 
 _NAME = r"^[a-zA-Z][a-zA-Z0-9]*$"
 _LABEL = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
@@ -93,6 +93,8 @@ class Reading(Frozen):
 
 class Distribution(Frozen):
     """A histogram whose shape must not change."""
+
+    model_config = ConfigDict(json_schema_extra=rules(ONE_HISTOGRAM))
 
     histogram: Series
     """The histogram, by its name without _bucket. Example: {name: prediction_score}."""

@@ -11,6 +11,7 @@ object, so that nobody can make the operator seize what is not theirs. Two thing
 Nothing here writes: what has moved is read back before anything old may go.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from penstock.api.fields import span
@@ -70,7 +71,7 @@ def dismiss(world: World, turn: Turn) -> Turn:
     stable = turn.status.stable
     text = f"version {stable.version} serves in place of {_listed(new)}: deleted after {after[:19]}Z"
     notice = Notice(False, Reason.ADOPTED, text, stable.revision)
-    return Turn(status, (*turn.notices, notice), turn.waits, turn.overdue)
+    return replace(turn, status=status, notices=(*turn.notices, notice))
 
 
 def has_moved(world: World, status: Status) -> bool:

@@ -157,10 +157,17 @@ def _say_what_for(world: World, turn: Turn) -> Turn:
 
 
 def _walk(world: World) -> Turn:
-    """One look at the candidate."""
+    """One look at the candidate, and what follows from it."""
+    assert world.status.candidate
+    looked = evidence.look(world, world.status.candidate)
+    return replace(_follow(world, looked), looked=looked)
+
+
+def _follow(world: World, looked: Trying) -> Turn:
+    """The move that the candidate's evidence, its step's checks and its gates lead to."""
     before = world.status.candidate
     assert before
-    world = _with(world, _exposed(_with(world, evidence.look(world, before))))
+    world = _with(world, _exposed(_with(world, looked)))
     step = strategy.present_step(world, before)
     told: tuple[Notice, ...] = ()
     failed = _failed_metric(world) if world.status.stable else None  # nothing to go back to: nothing to judge

@@ -14,6 +14,10 @@ from penstock.model.values import Problem, World
 
 Profile = Mapping[str, Any]
 TOLERANCE = 1.25
+UNITS = {"Seconds": 1.0, "Milliseconds": 1e-3, "Microseconds": 1e-6}
+# How far a bound may lie from the threshold, as a part of it. Bounds that grow by a factor (TensorFlow Serving:
+# 393.464 ms) are no whole milliseconds, and a threshold cannot be anything else.
+NEAR = 0.01
 
 
 def title(metric: Metric) -> str:
@@ -35,7 +39,7 @@ def measure(metric: Metric, profile: Profile) -> Measure | Problem:
         part = metric.ratio.good or metric.ratio.bad
         assert part
         total, by = metric.ratio.total, metric.ratio.by or ""
-        return Ratio(Selector(part.name, part.where), Selector(total.name, total.where), bool(metric.ratio.good), by)
+        return Ratio(_named(part.name, part.where), _named(total.name, total.where), bool(metric.ratio.good), by)
     if metric.shift:
         return _buckets({"name": metric.shift.histogram.name, "where": metric.shift.histogram.where})
     if metric.value:
@@ -68,21 +72,54 @@ def _slow(key: str) -> Callable[[Metric, Profile], Measure | Problem]:
         latency = profile.get(key)
         if not latency:
             return _lacks(metric)
-        assert metric.threshold
-        wanted = seconds(metric.threshold)
-        bounds = [b for b in latency["bounds"] if abs(float(b) - wanted) < 1e-9]
-        if not bounds:
-            known = ", ".join(f"{b}s" for b in latency["bounds"])
-            message = (
-                f"{metric.name} threshold {metric.threshold} is no bucket bound of the server's histogram;"
-                f" choose one of {known}"
-            )
-            return Problem(Reason.RUNTIME_LACKS_METRIC, message)
+        bound = _bound(latency, metric)
+        if isinstance(bound, Problem):
+            return bound
         name, where = latency["histogram"]["name"], latency["histogram"].get("where", "")
-        fast = Selector(name + "_bucket", ",".join(filter(None, [where, f'le="{bounds[0]}"'])))
+        fast = Selector(name + "_bucket", _also(where, _le(bound)))
         return Ratio(fast, Selector(name + "_count", where), part_is_good=True)
 
     return found
+
+
+def _bound(latency: Mapping[str, Any], metric: Metric) -> str | Problem:
+    """The bucket bound that is the threshold."""
+    assert metric.threshold
+    wanted = seconds(metric.threshold)
+    unit = latency.get("unit", "Seconds")
+
+    def off(bound: str) -> float:
+        return abs(float(bound) * UNITS[unit] - wanted)
+
+    nearest: str = min(latency["bounds"], key=off)
+    if off(nearest) <= NEAR * wanted:
+        return nearest
+    known = ", ".join(_written(bound, unit) for bound in latency["bounds"])
+    message = (
+        f"{metric.name} threshold {metric.threshold} is no bucket bound of the server's histogram;"
+        f" choose one of {known}"
+    )
+    return Problem(Reason.RUNTIME_LACKS_METRIC, message)
+
+
+def _written(bound: str, unit: str) -> str:
+    return f"{bound}s" if unit == "Seconds" else f"{float(bound) * UNITS[unit] * 1000:.6g}ms"
+
+
+def _le(bound: str) -> str:
+    """Matches the bucket however its bound is spelt: Prometheus 3 keeps le="300" as le="300.0", others as it came."""
+    spellings = sorted({bound, _kept(float(bound))})
+    if len(spellings) == 1:
+        return f'le="{bound}"'
+    return 'le=~"' + "|".join(each.replace(".", "[.]").replace("+", "[+]") for each in spellings) + '"'
+
+
+def _kept(bound: float) -> str:
+    """As Prometheus 3 spells a bound: the fewest digits that are this number, an exponent from a million on."""
+    if bound < 1e6:
+        return repr(bound)
+    digits, _, exponent = f"{bound:.15e}".partition("e")
+    return f"{digits.rstrip('0').rstrip('.')}e{exponent}"
 
 
 def _shifted(metric: Metric, profile: Profile) -> Measure | Problem:
@@ -117,7 +154,16 @@ _BUILT_IN: dict[str, Callable[[Metric, Profile], Measure | Problem]] = {
 
 
 def _selector(series: Mapping[str, Any]) -> Selector:
-    return Selector(series["name"], series.get("where", ""))
+    return _named(series["name"], series.get("where", ""))
+
+
+def _named(name: str, where: str) -> Selector:
+    """Several names are one expression on the name, and each series keeps its own."""
+    return Selector("", _also(f'__name__=~"{name}"', where)) if "|" in name else Selector(name, where)
+
+
+def _also(*matchers: str) -> str:
+    return ",".join(each.rstrip(", ") for each in matchers if each)
 
 
 def _buckets(series: Mapping[str, Any]) -> Histogram:

@@ -24,6 +24,7 @@ class Turn:
     notices: tuple[Notice, ...] = ()
     waits: Verdict | None = None
     overdue: bool = False
+    looked: Trying | None = None  # the candidate as it was judged, before any move
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def decide(world: World) -> Plan:
     children = _children(world, status)
     prune = world.owned - {(c["kind"], c["metadata"]["name"]) for c in children} - _kept(world, status)
     prune |= adoption.spent(world, status)
-    return Plan(status, tuple(children), frozenset(prune), turn.notices, _again(world, turn, status))
+    return Plan(status, tuple(children), frozenset(prune), turn.notices, _again(world, turn, status), turn.looked)
 
 
 def _seen(world: World, status: Status) -> Status:

@@ -11,7 +11,7 @@ from typing import Any
 
 from penstock.api.runtime import RuntimeSpec
 from penstock.api.spec import Spec
-from penstock.api.status import PlannedApproval, PlannedMatch, Status, StepKind
+from penstock.api.status import PlannedApproval, PlannedMatch, Status, StepKind, Trying
 from penstock.model.measure import Answer
 from penstock.model.reasons import Reason
 from penstock.model.room import Room
@@ -127,6 +127,7 @@ class World:
     tied: bool = False  # whether any object of ours would go with the ModelDeployment
     rival: str = ""  # somebody else's autoscaler on a Deployment of ours
     answers: Mapping[int, Answer] = field(default_factory=dict)
+    asked: frozenset[int] = frozenset()  # those of the answers that were asked for in this very turn
     annotations: Mapping[str, str] = field(default_factory=dict)
     verified: bool = True
     room: Room | None = None
@@ -177,10 +178,15 @@ class Notice:
 
 @dataclass(frozen=True)
 class Plan:
-    """What follows from a World: what to record, what should exist, whom to tell, when to look again."""
+    """What follows from a World: what to record, what should exist, whom to tell, when to look again.
+
+    `looked` is the candidate as it was judged, with this turn's answers in its evidence, before any move; None where
+    none was.
+    """
 
     status: Status
     children: tuple[Manifest, ...] = ()
     prune: frozenset[tuple[str, str]] = frozenset()
     notices: tuple[Notice, ...] = ()
     again: datetime | None = None
+    looked: Trying | None = None

@@ -1,12 +1,14 @@
 """JSON lines on stdout, one per record, so that a log store can be asked by namespace and name.
 
-It must never let an object's body out: only short scalar extras pass, long messages are cut, and kopf, which logs
-whole bodies, is held at WARNING whatever level we run at.
+It must never let an object's body out: only short scalar extras pass, and what our own code wraps as a Structure; long
+messages are cut, and kopf, which logs whole bodies, is held at WARNING whatever level we run at.
 """
 
 import json
 import logging
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isfinite
 from typing import TextIO
@@ -19,18 +21,25 @@ STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "
 Scalar = str | int | float | bool
 
 
+@dataclass(frozen=True)
+class Structure:
+    """The one nested extra that passes, uncut: made by us field by field, never an object's body."""
+
+    content: Mapping[str, object]
+
+
 class JsonLines(logging.Formatter):
     """One record as one line of JSON: ts, level, logger, msg, then what the caller added."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
-        line: dict[str, Scalar] = {
+        line: dict[str, object] = {
             "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "msg": _cut(record.getMessage()),
         }
-        line |= _object_of(record) | _extras(record)
+        line |= _object_of(record) | _extras(record) | _structures(record)
         if record.exc_info and record.exc_info[0] is not None:
             line["trace"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
@@ -56,6 +65,10 @@ def _object_of(record: logging.LogRecord) -> dict[str, Scalar]:
 def _extras(record: logging.LogRecord) -> dict[str, Scalar]:
     added = {key: value for key, value in vars(record).items() if key not in STANDARD}
     return {key: _plain(value) for key, value in added.items() if isinstance(value, Scalar)}
+
+
+def _structures(record: logging.LogRecord) -> dict[str, object]:
+    return {key: value.content for key, value in vars(record).items() if isinstance(value, Structure)}
 
 
 def _plain(value: Scalar) -> Scalar:

@@ -26,6 +26,7 @@ from penstock.shell.cache import Cache, Key, Object
 from penstock.shell.events import Book
 from penstock.shell.kube import Api
 from penstock.shell.lease import Lost
+from penstock.shell.looks import Looks
 from penstock.shell.observe import observe
 from penstock.shell.publish import tell
 from penstock.shell.queue import Queue
@@ -56,6 +57,7 @@ class Loop:
     asked: dict[Key, datetime] = field(default_factory=dict)
     silent: dict[Key, dict[int, Answer]] = field(default_factory=dict)
     books: dict[Key, Book] = field(default_factory=dict)
+    looks: Looks = field(default_factory=Looks)
     patience: float = 0.05  # the part of an interval that a question may wait for others to be asked with
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
 
@@ -153,6 +155,7 @@ class Loop:
     async def _tell(self, recorded: bool, world: World, plan: Plan) -> None:
         if recorded:
             await tell(self.kube, (world, plan), self.telemetry, self.books)
+        self.looks.tell(world, plan)
 
     async def _look_around(self, world: World) -> World:
         """The world with the room that the cluster has, where a rollout is about to begin; unknown is no obstacle."""
@@ -177,9 +180,9 @@ class Loop:
                 self.queue.add_after(key, pause)
             return replace(world, answers=known)
         self.asked[key] = world.now
-        answers = known | await self._answers(due, self._window(world))
+        answers = await self._answers(due, self._window(world))
         self.silent[key] = {index: a for index, a in answers.items() if isinstance(a, Silence)}
-        return replace(world, answers=answers)
+        return replace(world, answers=answers, asked=frozenset(due))
 
     def _pause(self, key: Key, world: World) -> float:
         """Seconds until the sources may be asked again: once a second at most, whatever makes the turns."""
@@ -227,6 +230,7 @@ class Loop:
         self.asked.pop(key, None)
         self.silent.pop(key, None)
         self.books.pop(key, None)
+        self.looks.forget(key)
         self.queue.forget(key)
         self.telemetry.forget(key)
 
