@@ -7,38 +7,31 @@ HEAD = """# Batching
 Made by `{command}`; the numbers are in `bench/results/batching.json`.
 
 {canaries} canaries that are looked at every {interval:g} s, each with two revisions of two pods ({pods} pods), and
-three
-metrics: errorRate with `max`, errorRate with `compare`, slowRate. A real Prometheus scrapes a pretended exporter
-every
-5 s. Loop, queue, batch and adapter are the operator's own; a turn asks and judges, and what it would decide and write
-is
-left out. {workers} workers, Python {python}, {cpus} CPUs. The machine was shared: the load average is in the table,
-and the bench's
-processes had priority over the rest.
+three metrics: errorRate with `max`, errorRate with `compare`, slowRate. A real Prometheus scrapes a pretended
+exporter every 5 s. Loop, queue, batch and adapter are the operator's own; a turn asks and judges, and what it would
+decide and write is left out. {workers} workers, Python {python}, {cpus} CPUs. The machine was shared with other
+work: the load average is in the table, and the processes of the bench had priority.
 
-*Late* is the time from when a look was due until it was judged; the look's own lag of 1 s is in neither. *Others
-late* is how late
-{quiet} objects get their turn that ask nothing and want one every second.
+*Late* is the time from when a look was due until it was judged. *Others late* is how late {quiet} objects get their
+turn that ask nothing and want one every second.
 
-| | queries per look | late p50 | late p99 | of 15 s | others late p99 | looks | operator's CPU | Prometheus' | load |
+| | queries a look | late p50 | late p99 | of {interval:g} s | others p99 | looks | CPU operator | Prometheus | load |
 |---|---|---|---|---|---|---|---|---|---|
 """
 TAIL = """
-CPU is in CPUs. Of all requests that there were to see, {counted:.1%} were counted; {silences} questions went
-unanswered.
+CPU is in CPUs. There are some more looks than one each interval, because a window ends 1 s before it is looked at
+and the next is due an interval after that end. Of the requests that there were to see, {counted:.1%} were counted
+(counters are whole numbers, the truth here is a rate); {silences} questions went unanswered.
 
 ## What follows
 
 - **Goals.** At most 0.1 queries per look: {per_look}. Late p99 at most 10 % of the interval: {share:.1%}.
-- **Asking together** costs lateness (the window: 5 % of the interval, at most 1 s) and saves {saved:.0%} of the
-  queries and most of
-  the work of Prometheus. While fewer than ten objects a second ask, nobody waits.
-- **A turn that waits gives its place back.** With it, a source that takes 2 s to answer makes looks 2 s later and
-  nobody
-  else. Without it, {workers} workers are all occupied by waiting: looks and the turns of objects that ask nothing
-  come late.
-  More workers would do as well for this many canaries and this source, and for no others; and they would also compute
-  and write all at once.
+- **Asking together** costs lateness (it waits for 5 % of the interval, at most 1 s) and saves {saved:.0%} of the
+  queries and most of the work of Prometheus. While fewer than ten objects a second ask, nobody waits.
+- **A turn that waits gives its place back.** So a source that takes 2 s to answer makes looks 2 s later, and nobody
+  else. If it kept its place, the {workers} workers would all be busy waiting, even for a fast source: looks and the
+  turns of objects that ask nothing come many seconds late. More workers only move the number at which that happens,
+  and all of them would then also compute and write at once.
 """
 
 

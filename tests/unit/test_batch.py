@@ -157,8 +157,8 @@ def test_what_shares_a_metric_is_one_query() -> None:
 def test_a_long_window_does_not_make_the_short_ones_dear() -> None:
     """After an outage one looks back two hours; the others' query stays as short as it was."""
     long = replace(question(), namespace="other", start=START - timedelta(hours=2))
-    wanted = needs([question(), long])[ERRORS.total]
-    assert [len(part) for part in chunks(wanted, 100)] == [1, 1]
+    wanted = needs([question(), long, replace(question(), namespace="third")])[ERRORS.total]
+    assert [[need.place[0] for need in part] for part in chunks(wanted, 100)] == [["ml", "third"], ["other"]]
 
 
 def test_series_that_nobody_asked_for_are_no_answer() -> None:
@@ -302,6 +302,7 @@ def test_slow_queries_of_users_do_not_keep_samples_waiting() -> None:
         stuck = asyncio.create_task(source.ask(users))
         await asyncio.sleep(1.0)
         (sampled,) = await source.ask([question()])
+        assert clock.now() == pytest.approx(1001.0), "at once"
         return [sampled, *await stuck]
 
     sampled, *stuck = clock.run(story())

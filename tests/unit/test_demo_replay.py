@@ -73,7 +73,8 @@ class Recorded(Prometheus):
     clients: Clients = field(default_factory=lambda: Clients(random.Random(0)))
     candidate: str = ""
 
-    async def _query(self, text: str, at: float, deadline: float) -> tuple[str, list[Any]]:
+    async def _query(self, query: tuple[str, float], slots: object, deadline: float) -> tuple[str, list[Any]]:
+        text, at = query
         codes = ["5.."] if "5.." in text else ["2..", "5.."]
         revisions = re.findall(r'penstock_dev_revision=~?"([^"]*)"', text)[0].split("|")
         until = at - NOW.timestamp()

@@ -3,7 +3,7 @@
 import promql_parser
 import pytest
 
-from penstock.metrics.promql import MAX_QUERY, Unusable, confined, fill, one_of, quoted
+from penstock.metrics.promql import MAX_QUERY, Unusable, confined, fill, is_confined, one_of, quoted
 
 NS = 'namespace="ml"'
 FILLS = {"namespace": "ml", "name": "churn", "revision": "churn-1", "version": "v1"}
@@ -95,6 +95,25 @@ def test_nothing_reads_beyond_the_namespace(written: str) -> None:
 
     promql_parser.walk(made, pre_visit=visit)
     assert found and all(("namespace", "MatchOp.Equal", "ml") in each for each in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_held"),
+    [
+        (f"a{{{NS}}} + b{{{NS}}}", True),
+        (f"a{{{NS}}} + b", False),
+        (f"rate(a[5m]) + b{{{NS}}}", False),
+        ('a{namespace="other"}', False),
+        ('a{namespace=~"ml"}', False),
+        ('a{namespace!="ml"}', False),
+        ('a{name="ml"}', False),
+        (f'a{{{NS} or namespace="other"}}', False),
+        ("1 + time()", True),
+    ],
+)
+def test_the_last_look_finds_what_was_missed(text: str, is_held: bool) -> None:
+    """Nothing is sent that does not pass it, whatever went wrong before."""
+    assert is_confined(text, "ml") is is_held
 
 
 def test_a_users_own_matcher_stays_and_can_only_narrow() -> None:

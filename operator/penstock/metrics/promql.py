@@ -88,12 +88,16 @@ def confined(text: str, namespace: str) -> str:
     """The query with the namespace's matcher in every selector; `Unusable`, in words, where that cannot be done."""
     mine = promql.Matcher(promql.MatchOp.Equal, NAMESPACE, namespace)
     parsed = _parsed(text)
-    before = _selectors(parsed)
-    made = promql.transform(parsed, post_visit=lambda node: _narrowed(node, mine)).prettify()
-    after = _selectors(_parsed(made))
-    if len(after) != len(before) or not all(_is_held(each, namespace) for each in after):
+    _selectors(parsed)  # also says what reads series without one
+    made: str = promql.transform(parsed, post_visit=lambda node: _narrowed(node, mine)).prettify()
+    if not is_confined(made, namespace):
         raise Unusable("the query cannot be held to the namespace; write its selectors in a simpler way")
     return made
+
+
+def is_confined(text: str, namespace: str) -> bool:
+    """Whether every selector of a query has the namespace's matcher, beside whatever else it has."""
+    return all(_is_held(each, namespace) for each in _selectors(_parsed(text)))
 
 
 def _parsed(text: str) -> promql.Expr:
