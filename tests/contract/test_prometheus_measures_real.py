@@ -31,7 +31,7 @@ def test_a_histogram_a_rate_and_values_are_read(play: Tell) -> None:
             scene.about(Gauge(Selector("nowhere")), (begin, end)),
         ]
         shapes, rate, gauge, nothing = await scene.source().ask(asked)
-        assert isinstance(shapes, Shapes) and shapes.bounds == ("0.25", "+Inf")
+        assert isinstance(shapes, Shapes) and shapes.bounds == ("0.25", "+Inf"), shapes
         assert shapes.candidate == (12, 4)
         assert isinstance(rate, Levels) and rate.values == pytest.approx([16 / (end - begin).total_seconds()])
         assert (gauge, nothing) == (Levels((18.0,)), Levels(()))

@@ -10,7 +10,6 @@ import ssl
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import pytest
 from aiohttp import web
 
 from penstock.metrics.http import MAX_BYTES, Http, Request, Unusable, make_http
-from tests.unit.prometheus_source import Respond, serving
+from tests.unit.prometheus_source import START, Respond, serving
 
 SECRET = "s3cr3t-t0k3n"
 ASK = Request("/api", form={"query": "up"})
@@ -213,13 +212,12 @@ def test_an_answer_that_ends_early_is_none() -> None:
 def test_a_source_with_another_time_is_found_out(seconds: int, said: str) -> None:
     """By its Date header; a difference of a second is none."""
 
+    async def dated(_: web.Request) -> web.Response:
+        return web.Response(headers={"Date": "Sat, 21 Nov 2026 12:00:00 GMT"})
+
     async def story(skew: float) -> tuple[int, bytes]:
-        async with serving(echo) as url, aiohttp.ClientSession() as session:
-            now = [0.0]
-            http = Http(url, session, clock=lambda: now[0])
-            async with session.get(url) as answer:
-                now[0] = parsedate_to_datetime(answer.headers["Date"]).timestamp() - skew
-            return await http.fetch(ASK)
+        async with serving(dated) as url, aiohttp.ClientSession() as session:
+            return await Http(url, session, clock=lambda: START.timestamp() - skew).fetch(ASK)
 
     with pytest.raises(Unusable, match=said):
         asyncio.run(story(seconds))
