@@ -6,7 +6,7 @@ from tests.sim.gate import carried_by
 from tests.sim.laws import Object, Scene, law
 from tests.sim.wishes import kinds
 
-BY_METRIC = ("ErrorRateAbove", "SlowRateAbove")
+BY_METRIC = ("ErrorRateAbove", "SlowRateAbove", "MetricBelow")
 BY_PEOPLE = {"Aborted": "abort", "Undone": "undo"}
 FREE = ("Full", "Bake")  # steps that neither a pause nor a calendar holds
 
@@ -74,6 +74,9 @@ def _lacks_something(scene: Scene, tried: Object) -> Iterator[str]:
         yield f"{tried['revision']} is stable from step {tried.get('step', 0)} of {len(tried['steps'])}"
 
 
+SILENT_FOR = {"NoData": 15.0, "MetricsLost": 20.0}  # as in wishes.MORE
+
+
 @law("ModelDeployment")
 def a_rejection_is_true(scene: Scene) -> Iterator[str]:
     """Metrics blame only who failed requests; a deadline blames nobody before its time; people are obeyed."""
@@ -87,8 +90,19 @@ def a_rejection_is_true(scene: Scene) -> Iterator[str]:
         elif one["reason"] in BY_PEOPLE:
             if not any(scene.sim.noted_since(BY_PEOPLE[one["reason"]], scene.known) - {""}):
                 yield f"{one['revision']} is {one['reason']}, and nobody has asked for that"
+        elif one["reason"] in SILENT_FOR:
+            yield from _heard(scene, one)
         else:
             yield from _early(scene, one)
+
+
+def _heard(scene: Scene, one: Object) -> Iterator[str]:
+    """A policy of silence blames nobody whose numbers came lately; a clock that jumped makes windows without any."""
+    since = scene.sim.time() - SILENT_FOR[one["reason"]] + 1.5  # a window ends, and its answer comes, a little apart
+    told = [c for at, who, how, c in scene.sim.told if (who, how) == (one["revision"], False) and at >= since]
+    heard = told if one["reason"] == "MetricsLost" else [c for c in told if c.candidate_total]
+    if heard and not scene.sim.jumped_since(since - 30.0):
+        yield f"{one['reason']}, and there were numbers lately: {heard[-1]}"
 
 
 def _early(scene: Scene, one: Object) -> Iterator[str]:

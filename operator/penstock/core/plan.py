@@ -245,7 +245,7 @@ def _kept(world: World, status: Status) -> frozenset[tuple[str, str]]:
 def _again(world: World, turn: Turn, status: Status) -> datetime | None:
     candidate = status.candidate
     after = [read(g.after) for g in status.leaving if read(g.after) > world.now]
-    again = _earliest(turn.waits.again if turn.waits else None, adoption.again(world))
+    again = _earliest(turn.waits.again if turn.waits else None, adoption.again(world), world.settles_at)
     if not candidate:
         return _earliest(again, *after)
     moved = world.now if turn.notices or candidate.shifted_at != _shifted(world.status) else None

@@ -87,6 +87,7 @@ class RouteSeen:
     cohort: str = ""
     mirror: tuple[str, int] | None = None
     parked: bool = False
+    taken_at: datetime | None = None  # when the gateway first took it; its proxies know a new route a moment later
 
     def reaches(self, revision: str) -> bool:
         """True where the revision gets any request, a copy too."""
@@ -122,6 +123,7 @@ class World:
     snapshots: Mapping[str, Snapshot] = field(default_factory=dict)
     owned: frozenset[tuple[str, str]] = frozenset()
     route: RouteSeen | None = None
+    settles_at: datetime | None = None  # until when the route is too new to be believed
     given: Given = Given()
     ports: tuple[Manifest, ...] = ()  # of the Service with the ModelDeployment's name
     tied: bool = False  # whether any object of ours would go with the ModelDeployment

@@ -11,10 +11,12 @@ gateway prefers it for that, wherever it stands. Two things are due to how gatew
 
 import re
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 from penstock.api.spec import Traffic
 from penstock.api.status import PlannedMatch
+from penstock.model.schedule import read as read_time
 from penstock.model.values import Cohort, Manifest, RouteSeen, Shares
 from penstock.routing.service import PORT
 
@@ -101,7 +103,15 @@ def read(route: Mapping[str, Any]) -> RouteSeen:
         cohort="" if parked else next(iter(_weights(apart)), ""),
         mirror=_copies(main),
         parked=parked,
+        taken_at=_taken_at(route),
     )
+
+
+def _taken_at(route: Mapping[str, Any]) -> datetime | None:
+    """Since when all who took it have: the latest time at which a parent's Accepted became what it is."""
+    parents = (route.get("status") or {}).get("parents") or []
+    said = [c.get("lastTransitionTime") for p in parents for c in p.get("conditions") or [] if c["type"] == "Accepted"]
+    return max((read_time(each) for each in said if each), default=None)
 
 
 def _is_apart(rule: Mapping[str, Any]) -> bool:

@@ -1,6 +1,7 @@
 """Caches -> World: one frozen value per turn. Reads memory only; the clock is an argument."""
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
@@ -14,6 +15,8 @@ from penstock.model.reasons import Reason
 from penstock.model.values import Config, Given, Problem, RouteSeen, Snapshot, Workload, World
 from penstock.shell.cache import Cache, Child, Front, Key, Object, Scale, Scaler
 
+# Measured: up to 120 ms. Times in a status are whole seconds, so that of two at least one has passed.
+SETTLING = timedelta(seconds=2)
 ASKED = (*Action, "requested-by", "requested-groups")
 
 
@@ -48,7 +51,7 @@ def observe(cache: Cache, key: Key, now: datetime, sources: frozenset[str]) -> W
         rival=next((_both(c) for c in mine if _is_ambiguous(c)), cache.rivals.get(key, "")),
         annotations=_asked(meta.get("annotations") or {}),
     )
-    return resolve(world, lambda: _runtimes(cache), sources) if spec else world
+    return resolve(_settling(world), lambda: _runtimes(cache), sources) if spec else world
 
 
 def _asked(annotations: dict[str, str]) -> dict[str, str]:
@@ -82,6 +85,16 @@ def _route(mine: list[Child], name: str, router: str) -> RouteSeen | None:
     seen = next((c.seen for c in mine if (c.kind, c.name) == (router, name)), None)
     found = seen.route if isinstance(seen, Front) else seen
     return found if isinstance(found, RouteSeen) else None
+
+
+def _settling(world: World) -> World:
+    """The world in which a new route is not believed yet: a proxy that lags behind would still answer 404."""
+    route = world.route
+    if not route or not route.taken_at or not timedelta() <= world.now - route.taken_at < SETTLING:
+        return world
+    waits = "the gateway has just taken the route, and its proxies are given a moment"
+    seen = replace(route, programmed=False, message=route.message or waits)
+    return replace(world, route=seen, settles_at=route.taken_at + SETTLING)
 
 
 def _given(given: list[Child], name: str) -> Given:
