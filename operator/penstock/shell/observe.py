@@ -92,9 +92,7 @@ def _settling(world: World) -> World:
     route = world.route
     if not route or not route.taken_at or not timedelta() <= world.now - route.taken_at < SETTLING:
         return world
-    waits = "the gateway has just taken the route, and its proxies are given a moment"
-    seen = replace(route, programmed=False, message=route.message or waits)
-    return replace(world, route=seen, settles_at=route.taken_at + SETTLING)
+    return replace(world, route=replace(route, programmed=False), settles_at=route.taken_at + SETTLING)
 
 
 def _given(given: list[Child], name: str) -> Given:
