@@ -179,14 +179,24 @@ def test_a_rate_is_the_growth_of_all_pods_a_second() -> None:
         counter("requests_total", (-5, 100), (14, 130)),
         counter("requests_total", (-5, 50), (9, 4), (14, 15), pod="b"),
     ]
-    assert answer(RATE, *pods) == Levels(((30 + 15) / 15,))
+    assert answer(RATE, *pods) == Levels(((30 + 15) / 19,))
 
 
-def test_a_rate_knows_only_the_window() -> None:
-    """No head start here: what came before the window would make the rate too high."""
-    early = counter("requests_total", (-3, 40), (14, 70))
-    assert answer(RATE, early, born=True) == Levels((30 / 15,))
-    assert answer(RATE, counter("requests_total", (3, 40), (14, 70)), born=True) == Levels((70 / 15,))
+def test_a_rate_is_measured_between_samples_and_not_between_the_ends_of_a_window() -> None:
+    """A window of a second between two scrapes saw an idle server; one with a scrape in it, a busy one."""
+    steady = counter("requests_total", *((at, 20 * (at + 41)) for at in range(-40, 20, 5)))
+    for begin in (8.5, 9.5, 10.5):
+        window = {"start": START + timedelta(seconds=begin), "end": START + timedelta(seconds=begin + 2)}
+        found = replace(about(RATE), **window)
+        told = ask(Store([steady]), found)
+        assert told == Levels((20.0,)) or (begin == 10.5 and told == Levels(()))
+
+
+def test_a_series_that_begins_late_counts_from_zero_where_its_pod_was_known() -> None:
+    late = counter("requests_total", (4, 12), (14, 20), code="503")
+    assert answer(RATE, counter("requests_total", (-6, 5), (14, 45)), late) == Levels(((40 + 20) / 20,))
+    assert answer(RATE, counter("requests_total", (3, 40), (14, 70)), born=True) == Levels((30 / 11,))
+    assert answer(RATE, counter("requests_total", (14, 70))) == Levels(()), "one sample is no rate"
 
 
 def test_a_rate_of_nothing_is_nothing_and_of_an_idle_server_is_zero() -> None:

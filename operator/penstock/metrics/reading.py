@@ -172,12 +172,21 @@ def _apart(cumulative: list[float]) -> tuple[int, ...]:
 
 
 def _rate(question: Question, found: Found) -> Levels:
-    start, end = question.start.timestamp(), question.end.timestamp()
+    """From the first sample to the last of all that reach back two minutes: between two scrapes nobody pauses.
+
+    Over the window alone, which may be shorter than the time between scrapes, a busy server would look idle.
+    """
     counters = _counters(question, found)
-    if not any(_inside(samples, start) for samples in counters.values()):
+    if not any(_inside(samples, question.start.timestamp()) for samples in counters.values()):
         return Levels(())  # samples that are all older are no sign of life
-    grown = _growths(counters, _known(counters, question.candidate, start), (start, end))
-    return Levels((sum(grown.values()) / (end - start),))
+    met: dict[str, float] = {}  # when each pod was first scraped
+    for labels, samples in counters.items():
+        met[_pod(labels)] = min(samples[0][0], met.get(_pod(labels), INFINITE))
+    first, last = min(met.values()), max(samples[-1][0] for samples in counters.values())
+    if last <= first:
+        return Levels(())
+    grown = (increment(s, (first, last), born=s[0][0] > met[_pod(labels)]) for labels, s in counters.items())
+    return Levels((sum(grown) / (last - first),))
 
 
 def _gauge(question: Question, found: Found) -> Levels:
