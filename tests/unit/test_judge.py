@@ -135,7 +135,25 @@ def test_groups_beyond_the_slots_are_counted_and_not_tested() -> None:
     assert len(seen.groups) == judge.SLOTS and seen.candidate.total == 500
 
 
+def test_an_arm_that_is_scraped_at_other_times_is_judged_all_the_same() -> None:
+    """Looks that are closer than scrapes hold one arm alone: together they are as good as shared ones."""
+    apart = [Counts(2, 10, 0, 0), Counts(0, 0, 0, 90)] * 4
+    shared = [Counts(2, 10, 0, 90)] * 4
+    one, other = known(tell(world(COMPARED), *apart)), known(tell(world(COMPARED), *shared))
+    assert (one.verdict, one.odds, one.sums) == (VerdictName.FAIL, other.odds, other.sums)
+    waiting = known(tell(world(COMPARED), *apart[:3]))
+    assert waiting.sums.endswith(";2 10 0 0") and known(tell(world(COMPARED), Counts(0, 0, 3, 90))).sums == ";0 0 3 90"
+
+
 BOUNDS = ("0.1", "0.5", "+Inf")
+
+
+def test_a_shift_is_seen_between_arms_that_are_scraped_at_other_times() -> None:
+    mine, home, nothing = (10, 15, 25), (600, 300, 100), (0, 0, 0)
+    apart = [Shapes(BOUNDS, mine, nothing), Shapes(BOUNDS, nothing, home)] * 10
+    one = known(tell(world(SHIFT), *apart))
+    other = known(tell(world(SHIFT), *[Shapes(BOUNDS, mine, home)] * 10))
+    assert (one.verdict, one.odds, one.value, one.sums) == (VerdictName.FAIL, other.odds, other.value, other.sums)
 
 
 def test_one_distribution_passes() -> None:
@@ -161,7 +179,7 @@ def test_a_shift_by_chance_is_none() -> None:
 
 def test_other_buckets_begin_anew() -> None:
     seen = known(tell(world(SHIFT), Shapes(BOUNDS, (5, 5, 40), (60, 30, 10)), Shapes(("1", "+Inf"), (5, 5), (9, 9))))
-    assert seen.sums.split(";")[:2] == ["5 5", "9 9"]
+    assert seen.sums.split(";")[:2] == ["5 5", "9 9"] and len(seen.sums.split(";")) == 3
 
 
 LIMITS = {

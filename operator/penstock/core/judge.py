@@ -8,19 +8,19 @@ The first that applies decides. Only `stats` knows a test; only `evidence` knows
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from penstock.api.analysis import LEVELS, Analysis, Metric, NoData
 from penstock.api.fields import limit, span
 from penstock.api.status import Evidence, GroupSide, Side, VerdictName
+from penstock.core.carried import Shares, read_shape, read_shares
 from penstock.core.measures import TOLERANCE
 from penstock.model.measure import Answer, Counts, Groups, Levels, Shapes, Silence
 from penstock.model.reasons import Reason
 from penstock.model.schedule import read
 from penstock.stats import interval, shift
-from penstock.stats.sequential import odds, one_arm_sums, ratio_sums, two_arm_sums
+from penstock.stats.sequential import odds, one_arm_sums, ratio_sums
 
 EFFECT = 0.005  # a share of bad requests that is higher by less than this is no reason to wait
 SLOTS = 32  # groups that the test of a disparity allows for, seen or not
@@ -95,17 +95,18 @@ def _shares(trial: Trial, before: Evidence, answer: Counts) -> Evidence:
             "step_requests": before.step_requests + answer.candidate_total,
         }
     )
-    sums = _sums(trial.metric, known, (mine, home))
+    tested = _tested(trial.metric, known, (mine, home))
     good = known.step_requests >= trial.analysis.min_requests and _is_acceptable(trial.metric, known)
-    kept = _packed(sums) if trial.metric.compare else ""
-    known = known.model_copy(update={"sums": kept, "range": _range(known), **_proof(trial, known, odds(sums))})
+    kept = tested.written() if trial.metric.compare else ""
+    proof = _proof(trial, known, odds(tested.sums))
+    known = known.model_copy(update={"sums": kept, "range": _range(known), **proof})
     return _leaning(known, good=good, seen=answer.candidate_total > 0)
 
 
-def _sums(metric: Metric, known: Evidence, look: tuple[tuple[int, int], tuple[int, int]]) -> list[float]:
+def _tested(metric: Metric, known: Evidence, look: tuple[tuple[int, int], tuple[int, int]]) -> Shares:
     if metric.max is not None:
-        return one_arm_sums(known.candidate.bad, known.candidate.total, limit(metric.max))
-    return two_arm_sums(_unpacked(known.sums), *look, tolerance=float(metric.tolerance or TOLERANCE))
+        return Shares(tuple(one_arm_sums(known.candidate.bad, known.candidate.total, limit(metric.max))))
+    return read_shares(known.sums).add(*look, tolerance=float(metric.tolerance or TOLERANCE))
 
 
 def _is_acceptable(metric: Metric, known: Evidence) -> bool:
@@ -159,10 +160,8 @@ def _is_fair(known: Evidence, group: GroupSide, disparity: float) -> bool:
 
 def _shift(trial: Trial, before: Evidence, answer: Shapes) -> Evidence:
     """A change of distribution is a failure when it is proven and larger than the limit."""
-    was = _shape(before.sums, len(answer.bounds))
-    mine, home = _added(was[0], answer.candidate), _added(was[1], answer.stable)
-    value = was[2] + shift.shift_odds(was[:2], (answer.candidate, answer.stable))
-    events = sum(answer.candidate)
+    shape = read_shape(before.sums, len(answer.bounds)).add((answer.candidate, answer.stable))
+    (mine, home), events = shape.counted(), sum(answer.candidate)
     index = shift.psi(mine, home) if sum(mine) and sum(home) else 0.0
     noise = shift.psi_noise(sum(mine), sum(home), len(mine))[0] if sum(mine) and sum(home) else 0.0
     large = index - noise > limit(trial.metric.max or "0")
@@ -170,27 +169,15 @@ def _shift(trial: Trial, before: Evidence, answer: Shapes) -> Evidence:
         update={
             "candidate": _plus(before.candidate, (0, events)),
             "step_requests": before.step_requests + events,
-            "sums": f"{_listed(mine)};{_listed(home)};{value:.9g}",
+            "sums": shape.written(),
             "value": f"{index:.3f} (chance alone: about {noise:.3f})",
         }
     )
     good = known.step_requests >= trial.analysis.min_requests and not large
-    proof = _proof(trial, known, math.exp(min(value, 700.0)))
+    proof = _proof(trial, known, math.exp(min(shape.value, 700.0)))
     if not large and known.verdict is not VerdictName.FAIL:
         proof.pop("verdict", None)
     return _leaning(known.model_copy(update=proof), good=good, seen=events > 0)
-
-
-def _added(counts: Sequence[int], more: Sequence[int]) -> list[int]:
-    return [a + b for a, b in zip(counts, more, strict=True)]
-
-
-def _shape(text: str, buckets: int) -> tuple[list[int], list[int], float]:
-    """Counts of both arms and the logarithm of the odds so far; from nothing where the buckets have changed."""
-    parts = text.split(";")
-    if len(parts) == 3 and len(parts[0].split()) == buckets:
-        return [int(n) for n in parts[0].split()], [int(n) for n in parts[1].split()], float(parts[2])
-    return [0] * buckets, [0] * buckets, 0.0
 
 
 def _levels(trial: Trial, before: Evidence, answer: Levels) -> Evidence:
@@ -257,10 +244,6 @@ def _packed(sums: list[float]) -> str:
 
 def _unpacked(text: str) -> list[float]:
     return [float(s) for s in text.split()]
-
-
-def _listed(counts: list[int]) -> str:
-    return " ".join(map(str, counts))
 
 
 def _short(value: float) -> str:
