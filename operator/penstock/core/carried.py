@@ -46,7 +46,7 @@ def read_shares(text: str) -> Shares:
 
 @dataclass(frozen=True)
 class Shape:
-    """Counts of both arms in each bucket that the test has seen, the logarithm of its odds, and the counts that wait."""
+    """Bucket counts of both arms that the test has seen, the logarithm of its odds, and the counts that wait."""
 
     seen: Arms
     value: float
