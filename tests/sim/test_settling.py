@@ -2,21 +2,23 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from tests.fake.clock import run
-from tests.sim.machine import START, Sim, model
+from tests.sim.machine import Sim, model
 
 
 @dataclass
 class Stamping(Sim):
-    """The gateway's conditions carry the time at which it first took the route, in whole seconds, as real ones do."""
+    """The gateway says when it took this generation of the route, in whole seconds, as a real one does."""
 
     taken: str = ""
+    ahead: timedelta = timedelta()  # its clock, of the operator's
 
     def _accept(self, generation: int) -> None:
         super()._accept(generation)
-        self.taken = self.taken or self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        self.taken = (self.now() + self.ahead).strftime("%Y-%m-%dT%H:%M:%SZ")
 
         def stamp(status: dict[str, Any]) -> None:
             for parent in status["parents"]:
@@ -63,8 +65,7 @@ def test_later_weights_wait_for_nothing_more() -> None:
 
 def test_a_clock_that_is_behind_waits_no_longer() -> None:
     async def story() -> None:
-        sim = Stamping()
-        sim.taken = START.replace(year=START.year + 1).strftime("%Y-%m-%dT%H:%M:%SZ")
+        sim = Stamping(ahead=timedelta(hours=1))
         begun = asyncio.get_running_loop().time()
         sim.apply(model("v1"))
         assert await ready_since(sim) - begun < 10

@@ -87,7 +87,7 @@ class RouteSeen:
     cohort: str = ""
     mirror: tuple[str, int] | None = None
     parked: bool = False
-    taken_at: datetime | None = None  # when the gateway first took it; its proxies know a new route a moment later
+    taken_at: datetime | None = None  # when the gateway took a new route; its proxies know it a moment later
 
     def reaches(self, revision: str) -> bool:
         """True where the revision gets any request, a copy too."""

@@ -108,7 +108,9 @@ def read(route: Mapping[str, Any]) -> RouteSeen:
 
 
 def _taken_at(route: Mapping[str, Any]) -> datetime | None:
-    """Since when all who took it have: the latest time at which a parent's Accepted became what it is."""
+    """When the last parent took a route that is new. Of later ones clients get the one before in the meantime."""
+    if (route.get("metadata") or {}).get("generation", 0) > 1:
+        return None
     parents = (route.get("status") or {}).get("parents") or []
     said = [c.get("lastTransitionTime") for p in parents for c in p.get("conditions") or [] if c["type"] == "Accepted"]
     return max((read_time(each) for each in said if each), default=None)
