@@ -4,6 +4,7 @@ A fault that nothing notices is a missing law. Each is a literal replacement in 
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -43,7 +44,7 @@ class Catch:
 
 def slug(fault: Fault) -> str:
     """A folder's name for a fault."""
-    return fault.name.replace(" ", "-").replace("'", "").replace("%", "")
+    return re.sub(r"[^a-z0-9]+", "-", fault.name.lower())  # it becomes a part of PYTHONPATH
 
 
 def plant(fault: Fault, into: Path) -> Path:
