@@ -17,6 +17,7 @@ import yaml
 from aiohttp import web
 
 from bench.prometheus.chart import Pod, Rendered, render, running
+from penstock.metrics.http import Http
 from penstock.metrics.prometheus import Prometheus
 from penstock.model.measure import Arm, Counts, Question, Ratio, Selector
 
@@ -128,7 +129,8 @@ def test_the_operator_finds_the_counts_of_a_revision(scene: Scene) -> None:
 
     async def ask() -> Any:
         async with aiohttp.ClientSession() as session:
-            return await Prometheus("own", scene.url, session).ask(about)
+            (answer,) = await Prometheus("own", Http(scene.url, session)).ask([about])
+            return answer
 
     assert scene.runner.run(ask()) == Counts(4, 84), "both pods of the revision, and nothing of the liar"
 
