@@ -18,6 +18,8 @@ $(VENV)/done:
 	  { echo "penstock: needs Python 3.11 or newer; on Debian: apt-get install python3 python3-venv"; exit 1; }
 	@$(PYTHON3) -c 'import ensurepip' 2>/dev/null || { test $$(id -u) = 0 && apt-get update -qq >/dev/null && apt-get install -y -qq python3-venv >/dev/null; } || \
 	  { echo "penstock: Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
+	@command -v openssl >/dev/null || { test $$(id -u) = 0 && apt-get update -qq >/dev/null && apt-get install -y -qq openssl >/dev/null; } || \
+	  { echo "penstock: the program openssl is missing; on Debian: apt-get install openssl"; exit 1; }
 	@echo "venv: installing pinned Python packages into $(VENV)"
 	@rm -rf $(VENV).new && $(PYTHON3) -m venv $(VENV).new
 	@$(VENV).new/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
