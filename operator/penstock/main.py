@@ -62,7 +62,8 @@ async def run(config: settings.Settings, kubeconfig: str | None) -> int:
     watch = Watch(kube, Cache(), queue, config.namespace or None, on_cut=telemetry.cut.inc)
     app = web.make_app(alive=watch.problems, ready=list, registry=telemetry.registry)
     await web.serve(app, config.port)
-    async with aiohttp.ClientSession(trust_env=False) as session:
+    jar = aiohttp.DummyCookieJar()  # what one source sets is no other's business
+    async with aiohttp.ClientSession(trust_env=False, cookie_jar=jar) as session:
         sources = {n: SOURCES[s.type](n, s.model_dump(), session) for n, s in config.metric_sources.items()}
         loop = Loop(kube, watch.cache, queue, sources, telemetry, rooms=Rooms(kube), verified=config.verified_actions)
         telemetry.depth.set_function(queue.depth)
