@@ -16,7 +16,8 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 STORIES = 400
-TESTS = ("tests/unit/test_judge.py", "tests/unit/test_evidence.py", "tests/unit/test_decide.py", "tests/sim")
+UNITS = ("judge", "evidence", "actions", "approved", "decide")
+TESTS = (*(f"tests/unit/test_{name}.py" for name in UNITS), "tests/sim")
 SLOW = ("tests/sim/test_histories.py", "tests/sim/test_crash.py")
 
 

@@ -175,6 +175,12 @@ def test_skip_of_the_bake_promotes_without_one() -> None:
     assert turn.status.stable and turn.status.stable.revision == V2
 
 
+def test_retry_forgives_one_revision_and_no_other() -> None:
+    other = REFUSED.model_copy(update={"revision": V2, "version": "v2"})
+    turn = obey(asking(settled("v1", rejected=[other, REFUSED]), retry=V3))
+    assert turn.status.rejected == [other]
+
+
 def test_retry_takes_a_revision_off_the_list_and_it_begins_at_once() -> None:
     world = asking(settled("v3", rejected=[REFUSED]), retry=V3)
     turn = advance(world)

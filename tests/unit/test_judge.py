@@ -14,8 +14,8 @@ from penstock.core.decide import advance
 from penstock.core.needs import explain, why
 from penstock.model.measure import Answer, Counts, Groups, Histogram, Levels, Query, Rate, Shapes, Silence
 from penstock.model.reasons import Reason
-from penstock.model.schedule import LAG, read
-from penstock.model.values import Outcome, Workload, World
+from penstock.model.schedule import LAG, read, spell
+from penstock.model.values import Outcome, RouteSeen, Workload, World
 from tests.unit.test_evidence import NOW, world
 
 SERIES = {"name": "predictions_total"}
@@ -231,6 +231,15 @@ def test_a_dry_run_is_told_and_never_decides() -> None:
     assert turn.status.candidate and turn.waits and turn.waits.reason is not Reason.METRICS_UNAVAILABLE
 
 
+def arrived(seen: World) -> dict[str, Any]:
+    """Pods and route as the present step wants them."""
+    assert seen.status.candidate and seen.status.stable
+    mine, home = seen.status.candidate.revision, seen.status.stable.revision
+    weight = seen.status.candidate.steps[0].weight
+    pods = {name: Workload(desired=2, ready=2) for name in (mine, home)}
+    return {"workloads": pods, "route": RouteSeen({mine: weight, home: 100 - weight}, programmed=True)}
+
+
 def test_what_is_inconclusive_waits_for_a_person_however_long() -> None:
     metric = OBJECTIVE | {"noData": "Inconclusive", "noDataFor": "10s"}
     seen = tell(world(metric), *[Counts(0, 0)] * 30)
@@ -239,6 +248,11 @@ def test_what_is_inconclusive_waits_for_a_person_however_long() -> None:
     found = judged(seen, step)
     assert (found.outcome, found.reason) == (Outcome.WAIT, Reason.INCONCLUSIVE)
     assert "penstock.dev/promote" in found.message and "errorRate" in found.message
+    late = seen.status.candidate.model_copy(update={"deadline_at": spell(seen.now - timedelta(minutes=1))})
+    asked = replace(seen, status=seen.status.model_copy(update={"candidate": late}), **arrived(seen))
+    turn = advance(asked)
+    assert turn.waits and turn.waits.reason is Reason.INCONCLUSIVE and not turn.status.rejected
+    assert turn.status.candidate and turn.status.candidate.deadline_at is None
 
 
 def test_alpha_is_shared_by_those_that_test_and_decide() -> None:
