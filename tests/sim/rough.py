@@ -304,8 +304,7 @@ class Rough(Sim):
                 rate = self.natures.get(self.version_of(arms[0]), Nature()).error_rate
                 return Levels((1 - rate,) if counts.candidate_total else ())
             case Histogram():
-                mine, home = counts.candidate_total, counts.stable_total
-                return Shapes(("0.1", "+Inf"), (mine - mine // 10, mine // 10), (home - home // 10, home // 10))
+                return Shapes(("0.1", "+Inf"), (counts.candidate_total, 0), (counts.stable_total, 0))
             case Ratio(total=Selector(name="seconds_count")):  # everything is slow; only dry runs ask
                 return Counts(counts.candidate_total, counts.candidate_total)
         self.told.append((self.time(), arms[0], question.stable is not None, counts))

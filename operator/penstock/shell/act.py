@@ -130,7 +130,10 @@ def _tell_of(cache: Cache, key: Key, rivals: dict[str, str]) -> None:
 
 
 def _verify(cache: Cache, key: Key, answer: Manifest) -> None:
-    """What the server answered to an apply is as it should be, even where it spells a value differently."""
-    for child in cache.owned(key):
-        if (child.kind, child.name) == (answer["kind"], answer["metadata"]["name"]):
-            child.verified, child.live = child.applied, None
+    """What the server answered to an apply is as it should be, even where it spells a value differently.
+
+    Not what came after it: somebody's edit may be seen before our answer is.
+    """
+    child = _known(cache, key, answer)
+    if child and child.version == int(answer["metadata"]["resourceVersion"]):
+        child.verified, child.live = child.applied, None
