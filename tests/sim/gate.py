@@ -70,6 +70,7 @@ class Gate:
     asked: dict[int, Carried] = field(default_factory=dict)  # by generation of the route
     log: list[tuple[float, Carried, float]] = field(default_factory=list)  # since when, what, requests per second
     previews: list[tuple[float, str]] = field(default_factory=list)
+    newest: int = 0  # generation of the route that it has answered
 
     def see(self, change: str, live: Object) -> None:
         """A route or a Service has changed."""
@@ -77,6 +78,7 @@ class Gate:
         gone = change == "DELETED"
         if (kind, name) == ("HTTPRoute", "churn") and gone:
             self.asked.clear()
+            self.newest = 0
             self.take(Carried())
         elif (kind, name) == ("Service", "churn") and not self.routed:
             self.take(Carried({selected(live): 100} if selected(live) and not gone else {}))
@@ -117,6 +119,9 @@ class Gate:
         live = self.place.live("HTTPRoute", "churn")
         if not live or live["metadata"]["uid"] != uid or self.dead or generation not in self.asked:
             return
+        if generation < self.newest:  # late it may be; no gateway goes back to a route that is no more
+            return
+        self.newest = generation
         missing = [name for name in backends(live) if not self.place.live("Service", name)]
         verdicts = {"Accepted": not self.refuses, "ResolvedRefs": not missing}
         conditions = [
