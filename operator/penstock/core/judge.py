@@ -51,15 +51,14 @@ def judge(trial: Trial, before: Evidence, answer: Answer) -> Evidence:
             known = _shift(trial, before, answer)
         case Levels():
             known = _levels(trial, before, answer)
-    if known.verdict is VerdictName.FAIL or not _is_empty(trial, known):
-        return known
     policy = trial.metric.no_data
+    if known.verdict is VerdictName.FAIL or policy is NoData.HOLD or not _is_empty(trial, known):
+        return known
     why = Reason.NO_DATA.value if policy is NoData.FAIL else None
     return known.model_copy(update={"verdict": _BY_POLICY[policy], "why": why})
 
 
 _BY_POLICY = {
-    NoData.HOLD: VerdictName.WAIT,
     NoData.FAIL: VerdictName.FAIL,
     NoData.INCONCLUSIVE: VerdictName.INCONCLUSIVE,
     NoData.PASS: VerdictName.PASS,
@@ -67,13 +66,9 @@ _BY_POLICY = {
 
 
 def _is_empty(trial: Trial, known: Evidence) -> bool:
-    """Whether there has been nothing to judge for as long as the policy allows."""
+    """Whether there has been nothing to judge for `noDataFor`."""
     last = read(known.seen_at) if known.seen_at else trial.since
-    return trial.metric.no_data is not NoData.HOLD and trial.now - last >= span(trial.metric.no_data_for)
-
-
-def _is_recent(trial: Trial, known: Evidence) -> bool:
-    return known.seen_at is not None and trial.now - read(known.seen_at) < span(trial.metric.no_data_for)
+    return trial.now - last >= span(trial.metric.no_data_for)
 
 
 def _unanswered(trial: Trial, before: Evidence) -> Evidence:
@@ -155,7 +150,7 @@ def _groups(trial: Trial, before: Evidence, answer: Groups) -> Evidence:
 
 def _is_fair(known: Evidence, group: GroupSide, disparity: float) -> bool:
     rest = Side(bad=known.candidate.bad - group.bad, total=known.candidate.total - group.total)
-    return share(Side(bad=group.bad, total=group.total)) <= disparity * share(rest) + EFFECT
+    return share(group) <= disparity * share(rest) + EFFECT
 
 
 def _shift(trial: Trial, before: Evidence, answer: Shapes) -> Evidence:
@@ -183,7 +178,7 @@ def _shift(trial: Trial, before: Evidence, answer: Shapes) -> Evidence:
 def _levels(trial: Trial, before: Evidence, answer: Levels) -> Evidence:
     """Values against fixed limits; of several series the worst counts."""
     if not answer.values:  # a sparse value that was good a moment ago is not lost by a look between two of its points
-        return before if _is_recent(trial, before) else _leaning(before, good=False, seen=False)
+        return _leaning(before, good=False, seen=False) if _is_empty(trial, before) else before
     low, high = min(answer.values), max(answer.values)
     metric = trial.metric
     below = metric.min is not None and low < limit(metric.min)
@@ -219,7 +214,7 @@ def _proof(trial: Trial, known: Evidence, value: float) -> dict[str, object]:
 
 def rejection_odds(analysis: Analysis) -> float:
     """Odds at which a metric rejects: alpha is shared evenly over the metrics that test and decide (union bound)."""
-    alpha = float(analysis.alpha.rstrip("%")) / 100
+    alpha = limit(analysis.alpha)
     tests = sum(not m.dry_run and not is_level(m) for m in analysis.metrics)
     return max(1, tests) / alpha if alpha else float("inf")
 
@@ -229,7 +224,7 @@ def is_level(metric: Metric) -> bool:
     return metric.value is not None or metric.name in LEVELS
 
 
-def share(side: Side) -> float:
+def share(side: Side | GroupSide) -> float:
     """Bad events out of all; 0 where there are none."""
     return side.bad / side.total if side.total else 0.0
 

@@ -1,7 +1,7 @@
 """What is still needed before a metric can pass, and the numbers behind a verdict, in words for a person. Pure."""
 
 from penstock.api.analysis import Metric
-from penstock.api.status import Evidence, Side, Trying, VerdictName
+from penstock.api.status import Evidence, GroupSide, Side, Trying, VerdictName
 from penstock.core.judge import Trial, is_level, share
 from penstock.core.measures import title
 from penstock.model.reasons import Reason
@@ -83,11 +83,11 @@ def _told(known: Evidence) -> str:
     if known.value is not None:
         return f"{known.value}, {known.candidate.total} events"
     if known.groups:
-        worst = max(known.groups, key=lambda g: share(Side(bad=g.bad, total=g.total)))
-        return f"worst group {worst.name or 'without a name'} {_rate(Side(bad=worst.bad, total=worst.total))}"
+        worst = max(known.groups, key=share)
+        return f"worst group {worst.name or 'without a name'} {_rate(worst)}"
     home = f", stable {_rate(known.stable)}" if known.stable else ""
     return f"candidate {_rate(known.candidate)}{home}"
 
 
-def _rate(side: Side) -> str:
+def _rate(side: Side | GroupSide) -> str:
     return f"{100 * share(side):.2f}% ({side.bad} of {side.total})" if side.total else "no requests"
