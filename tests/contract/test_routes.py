@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from penstock.api.spec import Traffic
 from penstock.api.status import PlannedMatch
+from penstock.api.traffic import Traffic
 from penstock.core.desired import make_object
 from penstock.model.faults import Rejected
 from penstock.model.values import Cohort, Manifest, Plan, RouteSeen, Shares

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from penstock.api.rollout import Match
-from penstock.api.spec import Traffic
 from penstock.api.status import PlannedMatch
+from penstock.api.traffic import Traffic
 from penstock.model.values import Cohort, RouteSeen, Shares
 from penstock.routing import gateway, service
 

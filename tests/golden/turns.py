@@ -104,7 +104,7 @@ def middle(live: Manifest) -> World:
     share = plan[step].weight
     weights = {home: 100 - share, mine: share}
     route = RouteSeen(
-        weights if seen.spec.traffic else {mine if share else home: 100},
+        weights if seen.spec.traffic.gateway else {mine if share else home: 100},
         programmed=True,
         cohort=mine if plan[step].match else "",
         mirror=(mine, plan[step].mirror) if plan[step].mirror else None,

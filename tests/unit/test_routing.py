@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from penstock.api.spec import Traffic
 from penstock.api.status import PlannedMatch
+from penstock.api.traffic import Traffic
 from penstock.model.values import Cohort, RouteSeen, Shares
 from penstock.routing import gateway, service
 

@@ -6,33 +6,13 @@ Shapes and cross-field rules only. A field is listed here when it acts, not befo
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field
 
 from penstock.api.analysis import Analysis
-from penstock.api.fields import (
-    Frozen,
-    HostName,
-    Name,
-    ObjectName,
-    cel,
-    list_map,
-    rules,
-    worded,
-)
+from penstock.api.fields import Frozen, Name, cel, list_map, rules
 from penstock.api.rollout import Rollout
 from penstock.api.serving import Model, Pod, Server
-
-_PATH = r"^/[-._~%!$&'()*+,;=:@/A-Za-z0-9]*$"
-
-RoutePath = Annotated[
-    str,
-    StringConstraints(pattern=_PATH, max_length=512),
-    worded(
-        _PATH,
-        "must start with / and hold no empty, . or .. part, for example /v2/models/churn",
-        "!self.matches('//|/[.][.]?(/|$)')",
-    ),
-]
+from penstock.api.traffic import Traffic
 
 
 class ScalingMetricName(StrEnum):
@@ -76,28 +56,6 @@ class Scaling(Frozen):
     """Signals to follow; the one that asks for most replicas wins. Example: [{name: cpu, target: 70}]."""
 
 
-class GatewayReference(Frozen):
-    """A Gateway of the Gateway API; in another namespace its own listeners must allow the route."""
-
-    name: ObjectName
-    """Name of the Gateway. Example: models."""
-    namespace: Name | None = None
-    """Namespace of the Gateway. Default: the ModelDeployment's own."""
-    section_name: ObjectName | None = None
-    """Listener of the Gateway. Default: all that allow the route."""
-
-
-class Traffic(Frozen):
-    """How clients reach the model."""
-
-    gateway: GatewayReference
-    """Gateway whose listeners carry the traffic."""
-    hostnames: Annotated[list[HostName], Field(max_length=16)] = []
-    """Host names that the route answers to. Default: every name of the listener. Example: [churn.models.corp]."""
-    path: RoutePath = "/"
-    """Path prefix that the route answers to, passed on unchanged. Default: /. Example: /v2/models/churn."""
-
-
 JUDGED = {"canary": "canary", "shadow": "shadow", "abTest": "test"}
 ROUTED = {"canary": "split traffic by weight", "shadow": "copy requests", "abTest": "tell requests apart"}
 
@@ -124,7 +82,7 @@ class Spec(Frozen):
             ),
             *(
                 cel(
-                    f"!has(self.rollout) || !has(self.rollout.{kind}) || has(self.traffic)",
+                    f"!has(self.rollout) || !has(self.rollout.{kind}) || has(self.traffic) && has(self.traffic.gateway)",
                     f"rollout.{kind} needs traffic.gateway: a plain Service cannot {what}",
                 )
                 for kind, what in ROUTED.items()
@@ -154,7 +112,7 @@ class Spec(Frozen):
                 "blueGreen.previewAnalysis: Require needs analysis.metrics",
             ),
             cel(
-                "has(self.traffic) || !has(self.rollout) || !has(self.rollout.blueGreen)"
+                "has(self.traffic) && has(self.traffic.gateway) || !has(self.rollout) || !has(self.rollout.blueGreen)"
                 " || !has(self.rollout.blueGreen.previewHostnames) || size(self.rollout.blueGreen.previewHostnames) == 0",
                 "blueGreen.previewHostnames needs traffic.gateway; without one the Service <name>-preview is the preview",
             ),
@@ -177,8 +135,8 @@ class Spec(Frozen):
     """Placement and identity of the pods. Default: none."""
     scaling: Scaling = Scaling()
     """How many replicas serve. Default: one."""
-    traffic: Traffic | None = None
-    """How clients reach the model through a gateway. Default: only through the Service of the same name."""
+    traffic: Traffic = Traffic()
+    """How clients reach the model. Default: only through the Service of the same name."""
     rollout: Rollout = Rollout()
     """How a new revision takes over. Default: switch at once when it is ready."""
     analysis: Analysis | None = None

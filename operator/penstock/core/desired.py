@@ -9,7 +9,7 @@ from penstock.core import config
 from penstock.model import names
 from penstock.model.kinds import KINDS
 from penstock.model.values import Manifest, Shares, Snapshot, World
-from penstock.routing import gateway, service
+from penstock.routing import router_of, service
 from penstock.scaling import hpa
 
 PER_REVISION = ("ControllerRevision", "Deployment", "Service", "HorizontalPodAutoscaler")
@@ -115,18 +115,20 @@ def make_preview(world: World, revision: str, port: int) -> list[Manifest]:
     if not wish:
         return []
     made = [make_object(world, "Service", name, {"spec": service.make(port, revision)})]
-    if world.spec.traffic and wish.preview_hostnames:
-        route = gateway.make_preview(world.spec.traffic, wish.preview_hostnames, revision)
-        made.append(make_object(world, "HTTPRoute", name, {"spec": route}))
+    router = router_of(world.spec.traffic)
+    if router and wish.preview_hostnames:
+        route = router.make_preview(world.spec.traffic, wish.preview_hostnames, revision)
+        made.append(make_object(world, router.kind, name, {"spec": route}))
     return made
 
 
 def make_route(world: World, shares: Shares) -> list[Manifest]:
-    """The HTTPRoute with these shares; none where the spec names no gateway."""
+    """The route with these shares; none where the plain Service is the router."""
     assert world.spec
-    if not world.spec.traffic or not shares.weights:
+    router = router_of(world.spec.traffic)
+    if not router or not shares.weights:
         return []
-    return [make_object(world, "HTTPRoute", world.name, {"spec": gateway.make(world.spec.traffic, shares)})]
+    return [make_object(world, router.kind, world.name, {"spec": router.make(world.spec.traffic, shares)})]
 
 
 def share(percent: int, of: int) -> int:

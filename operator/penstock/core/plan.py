@@ -19,6 +19,7 @@ from penstock.model import names
 from penstock.model.reasons import Reason
 from penstock.model.schedule import read
 from penstock.model.values import Manifest, Plan, Problem, Snapshot, Workload, World
+from penstock.routing import router_of
 
 HISTORY = 10  # ControllerRevisions kept beyond those in use
 
@@ -72,10 +73,11 @@ def _weight(world: World, side: Serving | Trying) -> int:
 def _url(world: World) -> str:
     if not world.spec:
         return world.status.url
-    if not world.spec.traffic:
+    traffic = world.spec.traffic
+    if not traffic.gateway:
         return f"http://{world.name}.{world.namespace}.svc"
-    host = next(iter(world.spec.traffic.hostnames), f"<gateway {world.spec.traffic.gateway.name}>")
-    return f"http://{host}{world.spec.traffic.path}"
+    host = next(iter(traffic.hostnames), f"<gateway {traffic.gateway.name}>")
+    return f"http://{host}{traffic.path}"
 
 
 def _claim(world: World, turn: Turn, status: Status) -> Claim:
@@ -125,7 +127,8 @@ def _outage(world: World, status: Status) -> str:
         return f"no pod of version {status.stable.version} is ready" + (f": {home.trouble}" if home.trouble else "")
     if world.route:
         return world.route.message
-    return "the HTTPRoute is not there yet" if world.spec and world.spec.traffic else "the Service is not there yet"
+    router = router_of(world.spec.traffic) if world.spec else None
+    return f"the {router.kind if router else 'Service'} is not there yet"
 
 
 def _progress(turn: Turn, status: Status) -> tuple[Reason, str]:

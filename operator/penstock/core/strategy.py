@@ -15,6 +15,7 @@ from penstock.api.rollout import Approval, BlueGreen, CapacityPolicy, PreviewAna
 from penstock.api.status import PlannedApproval, PlannedMatch, PlannedStep, StepKind, Trying
 from penstock.core.desired import share
 from penstock.model.values import Step, Workload, World
+from penstock.routing import router_of
 from penstock.scaling import hpa
 
 
@@ -142,7 +143,7 @@ def full_step(candidate: Trying) -> int:
 def serves(world: World, revision: str) -> bool:
     """Whether the revision answers anybody, or is about to: its pods are ready, or the route names it."""
     # A route is made only once pods are ready; a Service selects its revision from the first moment on.
-    routed = world.spec and world.spec.traffic and world.route and world.route.weights.get(revision)
+    routed = world.spec and router_of(world.spec.traffic) and world.route and world.route.weights.get(revision)
     return bool(routed) or world.workloads.get(revision, Workload()).ready > 0
 
 

@@ -14,6 +14,7 @@ class Kind:
     version: str
     plural: str
     namespaced: bool = True
+    optional: bool = False  # a cluster may lack it
 
     @property
     def api_version(self) -> str:
@@ -30,7 +31,7 @@ KINDS: dict[str, Kind] = {
     "Service": Kind("", "v1", "services"),
     "HorizontalPodAutoscaler": Kind("autoscaling", "v2", "horizontalpodautoscalers"),
     "PodDisruptionBudget": Kind("policy", "v1", "poddisruptionbudgets"),
-    "HTTPRoute": Kind("gateway.networking.k8s.io", "v1", "httproutes"),
+    "HTTPRoute": Kind("gateway.networking.k8s.io", "v1", "httproutes", optional=True),
     "Pod": Kind("", "v1", "pods"),
     "Node": Kind("", "v1", "nodes", namespaced=False),
     "ResourceQuota": Kind("", "v1", "resourcequotas"),

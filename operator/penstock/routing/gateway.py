@@ -14,8 +14,8 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from penstock.api.spec import Traffic
 from penstock.api.status import PlannedMatch
+from penstock.api.traffic import Traffic
 from penstock.model.schedule import read as read_time
 from penstock.model.values import Cohort, Manifest, RouteSeen, Shares
 from penstock.routing.service import PORT
@@ -40,11 +40,17 @@ def make_preview(traffic: Traffic, hostnames: Collection[str], revision: str) ->
 
 def _spec(traffic: Traffic, hostnames: Collection[str], rules: list[Manifest]) -> Manifest:
     ref = traffic.gateway
+    assert ref
     parent = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": ref.name}
     parent |= {"namespace": ref.namespace} if ref.namespace else {}
     parent |= {"sectionName": ref.section_name} if ref.section_name else {}
     spec: Manifest = {"parentRefs": [parent], "rules": rules}
     return spec | ({"hostnames": list(hostnames)} if hostnames else {})
+
+
+def backends(spec: Manifest) -> set[str]:
+    """The Services that any rule leads to."""
+    return {ref["name"] for rule in spec["rules"] for ref in rule["backendRefs"]}
 
 
 def _path(traffic: Traffic) -> Manifest:

@@ -12,6 +12,7 @@ from penstock.model.kinds import KINDS
 from penstock.model.names import ANNOTATION_APPLIED
 from penstock.model.reasons import Reason
 from penstock.model.values import Manifest, Plan
+from penstock.routing import ROUTES
 from penstock.shell import claims, handover
 from penstock.shell.cache import Cache, Child, Key, Scale
 from penstock.shell.kube import Api
@@ -34,7 +35,7 @@ class Changes:
     @property
     def moves_traffic(self) -> bool:
         """True where a route is written before all else: what serves is there, and who gets what changes."""
-        return bool(self.apply) and self.apply[0]["kind"] == "HTTPRoute"
+        return bool(self.apply) and self.apply[0]["kind"] in ROUTES
 
 
 def changes(cache: Cache, key: Key, plan: Plan) -> Changes:
@@ -49,9 +50,8 @@ def changes(cache: Cache, key: Key, plan: Plan) -> Changes:
 
 def _is_ready_route(manifest: Manifest, services: set[str]) -> bool:
     """A route whose backends all exist goes first: taking traffic off must not wait for any other write."""
-    if manifest["kind"] != "HTTPRoute":
-        return False
-    return all(ref["name"] in services for rule in manifest["spec"]["rules"] for ref in rule["backendRefs"])
+    router = ROUTES.get(manifest["kind"])
+    return router is not None and router.backends(manifest["spec"]) <= services
 
 
 def _differs(child: Child | None, manifest: Manifest) -> bool:

@@ -11,9 +11,10 @@ from typing import Any
 
 from penstock.core import config
 from penstock.core.desired import read_snapshot
+from penstock.model.kinds import KINDS
 from penstock.model.names import ANNOTATION_APPLIED, LABEL_CONFIG, LABEL_NAME, LABEL_REVISION, digest
 from penstock.model.values import Config, Manifest, RouteSeen, Snapshot
-from penstock.routing import gateway, service
+from penstock.routing import ROUTES, service
 
 Object = dict[str, Any]
 Key = tuple[str, str]
@@ -24,8 +25,8 @@ WATCHED = (
     "Service",
     "HorizontalPodAutoscaler",
     "PodDisruptionBudget",
-    "HTTPRoute",
     "Pod",
+    *(name for name, kind in KINDS.items() if kind.optional),
 )
 BURIED = 4096  # deletions that are remembered; an answer is never so late
 
@@ -290,15 +291,11 @@ def _snapshot(live: Object) -> Snapshot:
     return read_snapshot(live)
 
 
-def _route(live: Manifest) -> RouteSeen:
-    return gateway.read(live)
-
-
 _SEEN = {
     "Deployment": _scale,
     "Pod": _trouble,
     "ControllerRevision": _snapshot,
-    "HTTPRoute": _route,
     "Service": _front,
     "HorizontalPodAutoscaler": _scaler,
+    **{kind: router.read for kind, router in ROUTES.items()},
 }

@@ -13,6 +13,7 @@ from penstock.core.resolve import resolve
 from penstock.model.names import PREFIX
 from penstock.model.reasons import Reason
 from penstock.model.values import Config, Given, Problem, RouteSeen, Snapshot, Workload, World
+from penstock.routing import Router, router_of
 from penstock.shell.cache import Cache, Child, Front, Key, Object, Scale, Scaler
 
 # Measured: up to 120 ms. Times in a status are whole seconds, so that of two at least one has passed.
@@ -44,7 +45,7 @@ def observe(cache: Cache, key: Key, now: datetime, sources: frozenset[str]) -> W
         workloads=_workloads(mine),
         snapshots={c.name: c.seen for c in mine if c.kind == "ControllerRevision" and isinstance(c.seen, Snapshot)},
         owned=frozenset((c.kind, c.name) for c in mine if c.kind != "Pod"),
-        route=_route(mine, key[1], "HTTPRoute" if spec and spec.traffic else "Service"),
+        route=_route(mine, key[1], router_of(spec.traffic) if spec else None),
         given=_given(given, key[1]),
         ports=next((c.seen.ports for c in (*mine, *given) if _is_apex(c, key[1])), ()),
         tied=any(c.owner_uid == meta["uid"] for c in mine),
@@ -81,8 +82,9 @@ def _status(live: Object) -> Status:
         return Status()
 
 
-def _route(mine: list[Child], name: str, router: str) -> RouteSeen | None:
-    seen = next((c.seen for c in mine if (c.kind, c.name) == (router, name)), None)
+def _route(mine: list[Child], name: str, router: Router | None) -> RouteSeen | None:
+    kind = router.kind if router else "Service"
+    seen = next((c.seen for c in mine if (c.kind, c.name) == (kind, name)), None)
     found = seen.route if isinstance(seen, Front) else seen
     return found if isinstance(found, RouteSeen) else None
 

@@ -23,7 +23,6 @@ log = logging.getLogger("penstock.watch")
 AUDIT = 1800.0  # seconds between two searches for objects whose deletion no watch has told
 MISSING = 60.0  # seconds between two looks for a kind that the cluster does not have yet
 KILLED = 137  # exit code of a process that was ended by SIGKILL
-OPTIONAL = ("HTTPRoute",)
 ALL = ("ModelRuntime", *WATCHED, "ModelDeployment")
 
 
@@ -134,7 +133,7 @@ class Watch:
                 log.warning("listing will be tried again", extra={"kind": kind, "fault": str(fault)})
                 await asyncio.sleep(fault.after)
             except Rejected as fault:
-                if fault.reason != "ApiKindMissing" or kind not in OPTIONAL:
+                if fault.reason != "ApiKindMissing" or not KINDS[kind].optional:
                     raise
                 self.missing.add(kind)
                 return set()
