@@ -111,9 +111,15 @@ def _missing(world: World, stable: Serving, outage: str) -> Problem | None:
     if home.ready < home.desired:
         said = f": {home.trouble}" if home.trouble else ""
         return Problem(Reason.WAITING_FOR_PODS, f"{home.ready} of {home.desired} pods ready{said}")
-    if stable.weight < 100:
+    if stable.weight < 100 or _may_be_shared(world, stable):
         return Problem(Reason.WAITING_FOR_ROUTE, "the gateway has not confirmed 100% for the stable revision yet")
     return adoption.releasing(world)
+
+
+def _may_be_shared(world: World, stable: Serving) -> bool:
+    """The gateway has yet to take a route that names others too: it may be on its way to an older one, with shares."""
+    seen = world.route
+    return seen is not None and not seen.programmed and bool(set(seen.weights) - {stable.revision})
 
 
 def _outage(world: World, status: Status) -> str:
