@@ -97,9 +97,13 @@ def a_rejection_is_true(scene: Scene) -> Iterator[str]:
 
 
 def _heard(scene: Scene, one: Object) -> Iterator[str]:
-    """A policy of silence blames nobody whose numbers came lately; a clock that jumped makes windows without any."""
+    """A policy of silence blames nobody whose numbers came lately; a clock that jumped makes windows without any.
+
+    What was told to a turn that recorded nothing (the wish was edited meanwhile) is lost with that turn: the next one
+    asks for the same window again, and hears nothing where the source is gone by then.
+    """
     since = scene.sim.time() - SILENT_FOR[one["reason"]] + 1.5  # a window ends, and its answer comes, a little apart
-    told = [c for at, who, how, c in scene.sim.told if (who, how) == (one["revision"], False) and at >= since]
+    told = [c for at, who, how, c in scene.sim.heard if (who, how) == (one["revision"], False) and at >= since]
     heard = told if one["reason"] == "MetricsLost" else [c for c in told if c.candidate_total]
     if heard and not scene.sim.jumped_since(since - 30.0):
         yield f"{one['reason']}, and there were numbers lately: {heard[-1]}"
