@@ -70,8 +70,16 @@ def _lacks_something(scene: Scene, tried: Object) -> Iterator[str]:
         yield f"{tried['revision']} is stable with {shares}%"
     if not scene.sim.was_ready(tried["revision"], scene.known):
         yield f"{tried['revision']} is stable without ready pods"
-    if [n for n in range(tried.get("step", 0) + 1, len(tried["steps"])) if n not in tried.get("skipped", [])]:
+    left_out = {*tried.get("skipped", []), *_skipped_just_now(scene, tried)}
+    if set(range(tried.get("step", 0) + 1, len(tried["steps"]))) - left_out:
         yield f"{tried['revision']} is stable from step {tried.get('step', 0)} of {len(tried['steps'])}"
+
+
+def _skipped_just_now(scene: Scene, tried: Object) -> Iterator[int]:
+    """Steps that somebody skips in the very turn that moves the pointer: of a candidate that goes no status says so."""
+    for name, _, number in (value.partition("/") for value in scene.sim.noted_since("skip", scene.known)):
+        if name == tried["revision"] and number:
+            yield int(number) - 1
 
 
 SILENT_FOR = {"NoData": 15.0, "MetricsLost": 20.0}  # as in wishes.MORE
