@@ -113,9 +113,15 @@ def _missing(world: World, stable: Serving, outage: str) -> Problem | None:
     if home.ready < home.desired:
         said = f": {home.trouble}" if home.trouble else ""
         return Problem(Reason.WAITING_FOR_PODS, f"{home.ready} of {home.desired} pods ready{said}")
-    if stable.weight < 100:
+    if stable.weight < 100 or _may_be_shared(world, stable):
         return Problem(Reason.WAITING_FOR_ROUTE, "the gateway has not confirmed 100% for the stable revision yet")
     return adoption.releasing(world)
+
+
+def _may_be_shared(world: World, stable: Serving) -> bool:
+    """The gateway has yet to take a route that names others too: it may be on its way to an older one, with shares."""
+    seen = world.route
+    return seen is not None and not seen.programmed and bool(set(seen.weights) - {stable.revision})
 
 
 def _outage(world: World, status: Status) -> str:
@@ -163,15 +169,16 @@ def _children(world: World, status: Status) -> list[Manifest]:
         return made
     front, behind = traffic.front(world, status), traffic.preview(world, status)
     known = _snapshot(world, front)
-    if known and not _points_well(world, status):
-        made += adoption.untaken(world, front, desired.make_shared(world, front, known))
+    if known:
+        shared = adoption.untaken(world, front, desired.make_shared(world, front, known))
+        made += [each for each in shared if not (each["kind"] == "Service" and _points_well(world, front))]
         made += desired.make_preview(world, behind, known.port)
     return made + desired.make_route(world, traffic.shares(world, status))
 
 
-def _points_well(world: World, status: Status) -> bool:
-    """The Services that exist stay as they are while nobody is known to be ready: who they lead to may be."""
-    return not status.stable and ("Service", world.name) in world.owned and not traffic.weights(world, status)
+def _points_well(world: World, front: str) -> bool:
+    """The Service that exists stays as it is while who it should lead to cannot answer: who it leads to may."""
+    return ("Service", world.name) in world.owned and not world.workloads.get(front, Workload()).ready
 
 
 def _snapshot(world: World, revision: str) -> Snapshot | None:
@@ -232,14 +239,13 @@ def _leaving_size(world: World, status: Status, gone: Leaving) -> int:
 
 
 def _kept(world: World, status: Status) -> frozenset[tuple[str, str]]:
-    """What stays though it is not rendered: what the route names, what is in use and lost its record, late records."""
+    """What stays though it is not rendered: what all share, what the route names or lost its record, late records."""
     in_use = {side.revision for side in (status.stable, status.candidate) if side}
     spared = in_use - set(world.snapshots) | set(world.route.weights if world.route else ())
     bare = {(kind, name) for kind, name in world.owned if desired.revision_of(world.name, kind, name) in spared}
     bare -= {(kind, name) for kind, name in bare if kind == "HorizontalPodAutoscaler"}
-    if _points_well(world, status):
-        bare |= {(kind, world.name) for kind in ("Service", "PodDisruptionBudget")}
-        bare |= {("Service", names.preview(world.name))} if world.spec and world.spec.rollout.blue_green else set()
+    bare |= {(kind, world.name) for kind in ("Service", "PodDisruptionBudget")}
+    bare |= {("Service", names.preview(world.name))} if world.spec and world.spec.rollout.blue_green else set()
     never = in_use | {r.revision for r in status.rejected}  # no way back to those
     old = sorted((s.number, name) for name, s in world.snapshots.items() if name not in never)
     return frozenset(bare) | frozenset(("ControllerRevision", name) for _, name in old[-HISTORY:])
