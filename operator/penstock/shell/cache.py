@@ -270,7 +270,8 @@ def _following(told: list[Object]) -> Following | None:
         return None
     active = said["status"] == "True"
     message = "" if active else said.get("message", "").rpartition(ANSWERED)[2]
-    return Following(active, message[:300], read_time(said["lastTransitionTime"]))
+    since = said.get("lastTransitionTime")
+    return Following(active, message[:300], read_time(since) if since else None)
 
 
 def _applied(live: Object) -> str:
