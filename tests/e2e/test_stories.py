@@ -37,6 +37,7 @@ STORIES: dict[str, Story] = {
     "orphaned": others.orphaned,
     "adopted": others.adopted,
     "configured": others.configured,
+    "scaled": others.scaled,
 }
 
 

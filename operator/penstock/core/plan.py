@@ -9,7 +9,7 @@ from functools import partial
 
 from penstock.api.fields import span
 from penstock.api.status import Leaving, Serving, Status, Trying
-from penstock.core import adoption, desired, evidence, strategy, traffic
+from penstock.core import adoption, blind, desired, evidence, strategy, traffic
 from penstock.core.conditions import Claim, conditions
 from penstock.core.decide import advance, is_rejected
 from penstock.core.describe import TIMED, next_up
@@ -32,7 +32,7 @@ def decide(world: World) -> Plan:
     status = status.model_copy(
         update={
             "observed_generation": world.generation,
-            "conditions": conditions(world, world.status, claim),
+            "conditions": conditions(world, world.status, replace(claim, following=blind.following(world, status))),
             "next": next_up(status, turn),
         }
     )
@@ -164,7 +164,7 @@ def _children(world: World, status: Status) -> list[Manifest]:
     for revision, floor in _sizes(world, status).items():
         snapshot = _snapshot(world, revision)
         if snapshot:
-            made += desired.make_revision(world, revision, snapshot, floor)
+            made += desired.make_revision(world, revision, snapshot, blind.floor(world, revision, floor))
     if not (status.stable or status.candidate):
         return made
     front, behind = traffic.front(world, status), traffic.preview(world, status)
@@ -254,7 +254,8 @@ def _kept(world: World, status: Status) -> frozenset[tuple[str, str]]:
 def _again(world: World, turn: Turn, status: Status) -> datetime | None:
     candidate = status.candidate
     after = [read(g.after) for g in status.leaving if read(g.after) > world.now]
-    again = _earliest(turn.waits.again if turn.waits else None, adoption.again(world), world.settles_at)
+    waits = turn.waits.again if turn.waits else None
+    again = _earliest(waits, adoption.again(world), world.settles_at, blind.again(world))
     if not candidate:
         return _earliest(again, *after)
     moved = world.now if turn.notices or candidate.shifted_at != _shifted(world.status) else None

@@ -95,6 +95,15 @@ class RouteSeen:
 
 
 @dataclass(frozen=True)
+class Following:
+    """What a revision's autoscaler says of its numbers: has it any, why not, and since when this holds."""
+
+    active: bool
+    message: str = ""
+    since: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Given:
     """What somebody else made and handed over by its label, as long as it is not ours yet."""
 
@@ -127,6 +136,7 @@ class World:
     given: Given = Given()
     ports: tuple[Manifest, ...] = ()  # of the Service with the ModelDeployment's name
     tied: bool = False  # whether any object of ours would go with the ModelDeployment
+    scalers: Mapping[str, Following] = field(default_factory=dict)  # by revision
     rival: str = ""  # somebody else's autoscaler on a Deployment of ours
     answers: Mapping[int, Answer] = field(default_factory=dict)
     asked: frozenset[int] = frozenset()  # those of the answers that were asked for in this very turn

@@ -15,12 +15,21 @@ from penstock.api.fields import Frozen, Name
 from penstock.shell.sources import MetricSource
 
 
+class ExternalMetrics(Frozen):
+    """The API from which autoscalers read live metrics: its port and its serving certificate."""
+
+    port: Annotated[int, Field(ge=1, le=65535)] = 6443
+    cert_file: str
+    key_file: str
+
+
 class Settings(Frozen):
     """The operator's configuration file."""
 
     namespace: str = ""
     verified_actions: bool = False  # whether admission policies vouch for who asked; the chart that brings them says so
     metric_sources: dict[Name, MetricSource] = Field(default={}, max_length=16)
+    external_metrics: ExternalMetrics | None = None
     workers: Annotated[int, Field(ge=1, le=256)] = 32
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
 
