@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
 from penstock.api.analysis import LEVELS, SLOW, Counters, Reading
 from penstock.api.fields import Duration, Frozen, Name, Period, cel, limit, list_map, rules, worded
+from penstock.api.window import WINDOW_RULES, Window
 
 _NAME = r"^[a-zA-Z][a-zA-Z0-9]*$"
 _TARGET = r"^[0-9]{1,9}([.][0-9]{1,3})?%?$"
@@ -126,6 +127,30 @@ class Fallback(Frozen):
     """How long the numbers may be missing before. Default: 3m."""
 
 
+class Schedule(Window):
+    """Other bounds at certain times."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            *WINDOW_RULES,
+            cel(
+                "has(self.minReplicas) || has(self.maxReplicas)",
+                "give minReplicas, maxReplicas or both: what else holds then?",
+            ),
+            cel(
+                "!has(self.minReplicas) || !has(self.maxReplicas) || self.minReplicas <= self.maxReplicas",
+                "maxReplicas must be at least minReplicas",
+                fieldPath=".maxReplicas",
+            ),
+        )
+    )
+
+    min_replicas: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Fewest replicas then. Default: as at other times. Example: 6."""
+    max_replicas: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Most replicas then; with an autoscaler only. Default: as at other times."""
+
+
 class Scaling(Frozen):
     """How many replicas serve."""
 
@@ -169,5 +194,8 @@ class Scaling(Frozen):
         ),
     ] = []
     """Signals to follow; the one that asks for most replicas wins. Example: [{name: requestsPerSecond, target: 50}]."""
+    schedules: Annotated[list[Schedule], Field(max_length=16)] = []
+    """Other bounds at certain times; where several hold, the largest of each. Default: none.
+    Example: [{days: [Monday], start: "07:00", duration: 12h, timeZone: Europe/Berlin, minReplicas: 6}]."""
     fallback: Fallback | None = None
     """When the numbers are missing: the replicas are held, and after a while are at least these. Default: only held."""
