@@ -9,7 +9,7 @@ from functools import partial
 
 from penstock.api.fields import span
 from penstock.api.status import Leaving, Serving, Status, Trying
-from penstock.core import adoption, blind, bounds, desired, evidence, strategy, traffic
+from penstock.core import adoption, bounds, desired, evidence, scaled, strategy, traffic
 from penstock.core.conditions import Claim, conditions
 from penstock.core.decide import advance, is_rejected
 from penstock.core.describe import TIMED, next_up
@@ -33,7 +33,7 @@ def decide(world: World) -> Plan:
     status = status.model_copy(
         update={
             "observed_generation": world.generation,
-            "conditions": conditions(world, world.status, replace(claim, following=blind.following(world, status))),
+            "conditions": conditions(world, world.status, replace(claim, following=scaled.following(world, status))),
             "next": next_up(status, turn),
         }
     )
@@ -50,6 +50,7 @@ def _seen(world: World, status: Status) -> Status:
     update: dict[str, object] = {
         "replicas": sum(w.ready for w in world.workloads.values()),
         "url": _url(world),
+        "scaling": scaled.scaled(world, status),
         "leaving": [g for g in status.leaving if not _is_over(world, g)],
     }
     if status.stable:
@@ -165,7 +166,7 @@ def _children(world: World, status: Status) -> list[Manifest]:
     for revision, floor in _sizes(world, status).items():
         snapshot = _snapshot(world, revision)
         if snapshot:
-            made += desired.make_revision(world, revision, snapshot, blind.floor(world, revision, floor))
+            made += desired.make_revision(world, revision, snapshot, scaled.floor(world, revision, floor))
     if not (status.stable or status.candidate):
         return made
     front, behind = traffic.front(world, status), traffic.preview(world, status)
@@ -256,7 +257,7 @@ def _again(world: World, turn: Turn, status: Status) -> datetime | None:
     candidate = status.candidate
     after = [read(g.after) for g in status.leaving if read(g.after) > world.now]
     waits = turn.waits.again if turn.waits else None
-    again = _earliest(waits, adoption.again(world), world.settles_at, blind.again(world), bounds.again(world))
+    again = _earliest(waits, adoption.again(world), world.settles_at, scaled.again(world), bounds.again(world))
     if not candidate:
         return _earliest(again, *after)
     moved = world.now if turn.notices or candidate.shifted_at != _shifted(world.status) else None

@@ -96,11 +96,17 @@ class RouteSeen:
 
 @dataclass(frozen=True)
 class Following:
-    """What a revision's autoscaler says of its numbers: has it any, why not, and since when this holds."""
+    """What a revision's autoscaler says: has it numbers, why not, since when this holds; what it wants, and why.
+
+    `why` changes with every look and so must not count as news.
+    """
 
     active: bool
     message: str = ""
     since: datetime | None = None
+    wanted: int = 0
+    bounds: tuple[int, int] = (0, 0)
+    why: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from penstock.core import config
 from penstock.core.desired import read_snapshot
 from penstock.model.kinds import KINDS
 from penstock.model.names import ANNOTATION_APPLIED, LABEL_CONFIG, LABEL_NAME, LABEL_REVISION, digest
-from penstock.model.schedule import read as read_time
 from penstock.model.values import Config, Following, Manifest, RouteSeen, Snapshot
 from penstock.routing import ROUTES, service
+from penstock.scaling.follow import follow
 
 Object = dict[str, Any]
 Key = tuple[str, str]
@@ -29,7 +29,6 @@ WATCHED = (
     "Pod",
     *(name for name, kind in KINDS.items() if kind.optional),
 )
-ANSWERED = "external metrics API: "  # what follows is our own answer, behind much that nobody needs
 BURIED = 4096  # deletions that are remembered; an answer is never so late
 
 
@@ -260,18 +259,7 @@ def _scaler(live: Object) -> Scaler:
     found: Object = next((c for c in told if c.get("reason") == "AmbiguousSelector"), {})
     target = (live.get("spec") or {}).get("scaleTargetRef") or {}
     name = target.get("name", "") if target.get("kind") == "Deployment" else ""
-    return Scaler(name, found.get("message", "")[:300], _following(told))
-
-
-def _following(told: list[Object]) -> Following | None:
-    """Only what changes rarely: a message that repeats the present numbers would make a turn of every look."""
-    said: Object = next((c for c in told if c["type"] == "ScalingActive"), {})
-    if not said:
-        return None
-    active = said["status"] == "True"
-    message = "" if active else said.get("message", "").rpartition(ANSWERED)[2]
-    since = said.get("lastTransitionTime")
-    return Following(active, message[:300], read_time(since) if since else None)
+    return Scaler(name, found.get("message", "")[:300], follow(live))
 
 
 def _applied(live: Object) -> str:

@@ -1,12 +1,13 @@
-"""What holds when an autoscaler has no numbers to follow. Pure.
+"""What autoscalers say: their last decisions, and what holds when they have no numbers to follow. Pure.
 
-The cluster's autoscaler then changes nothing by itself; here a floor is put under that after a while, and it is told.
+Without numbers the cluster's autoscaler changes nothing by itself; here a floor is put under that after a while.
 """
 
 from datetime import datetime
 
 from penstock.api.fields import span
-from penstock.api.status import Status
+from penstock.api.status import Resized, Scaled, Status
+from penstock.model.schedule import spell
 from penstock.model.values import Following, World
 from penstock.scaling import hpa
 
@@ -37,6 +38,22 @@ def following(world: World, status: Status) -> Following | None:
     sides = [side.revision for side in (status.stable, status.candidate) if side]
     told = [world.scalers[name] for name in sides if name in world.scalers]
     return next((each for each in told if not each.active), told[0] if told else None)
+
+
+def scaled(world: World, status: Status) -> Scaled | None:
+    """The stable revision's autoscaler; a decision is told once, with the numbers of that moment."""
+    if not world.spec or not status.stable or not hpa.owns_replicas(world.spec.scaling):
+        return None
+    name, before = status.stable.revision, status.scaling
+    told = world.scalers.get(name)
+    if not told or not told.wanted:
+        return before if before and before.revision == name else None
+    past = before.decisions if before else []
+    if before and before.revision == name and before.wanted != told.wanted:
+        made = Resized(at=spell(world.now), revision=name, before=before.wanted, after=told.wanted, why=told.why[:256])
+        past = [*past, made][-10:]
+    least, most = told.bounds
+    return Scaled(revision=name, wanted=told.wanted, least=least, most=most, decisions=past)
 
 
 def _blind_since(world: World, revision: str) -> datetime | None:
