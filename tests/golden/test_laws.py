@@ -133,7 +133,10 @@ def test_objects_are_owned_named_and_selected_rightly(seen: World) -> None:
     for child in made:
         meta = child["metadata"]
         assert len(meta["name"]) <= 63 and meta["namespace"] == seen.namespace
-        assert [ref["uid"] for ref in meta.get("ownerReferences", [])] == ([] if stays else [seen.uid])
+        owners = [(ref["uid"], ref.get("controller", False)) for ref in meta.get("ownerReferences", [])]
+        routes = [("uid-2", False)], [("uid-3", False)]  # what guards a route goes after it
+        assert owners[:1] == ([] if stays else [(seen.uid, True)])
+        assert owners[1:] in routes if child["kind"] in ("SecurityPolicy", "BackendTrafficPolicy") else not owners[1:]
         if child["kind"] == "Deployment":
             labels = child["spec"]["template"]["metadata"]["labels"]
             assert child["spec"]["selector"]["matchLabels"].items() <= labels.items()

@@ -15,6 +15,7 @@ from penstock.model.kinds import KINDS
 from penstock.model.names import ANNOTATION_APPLIED, LABEL_CONFIG, LABEL_NAME, LABEL_REVISION, digest
 from penstock.model.values import Config, Manifest, RouteSeen, Snapshot
 from penstock.routing import ROUTES, service
+from penstock.routing.access import READERS
 
 Object = dict[str, Any]
 Key = tuple[str, str]
@@ -298,4 +299,5 @@ _SEEN = {
     "Service": _front,
     "HorizontalPodAutoscaler": _scaler,
     **{kind: router.read for kind, router in ROUTES.items()},
+    **READERS,
 }
