@@ -158,6 +158,9 @@ def test_only_revisions_that_exist_get_traffic(seen: World) -> None:
     services = {c["metadata"]["name"] for c in made if c["kind"] == "Service"}
     for route in (c for c in made if c["kind"] == "HTTPRoute"):
         for rule in route["spec"]["rules"]:
+            if not rule["backendRefs"]:  # shut: until what keeps the policy is in force
+                assert seen.spec and seen.spec.traffic.policy and not seen.policies
+                continue
             assert sum(ref["weight"] for ref in rule["backendRefs"]) == 100
             copied = [each["requestMirror"]["backendRef"] for each in rule.get("filters", [])]
             assert {ref["name"] for ref in [*rule["backendRefs"], *copied]} <= services
