@@ -41,6 +41,7 @@ class Watch:
     missing: set[str] = field(default_factory=set)
     buried: set[str] = field(default_factory=set)
     on_cut: Callable[[], None] = lambda: None
+    clock: Callable[[], float] = time.monotonic
 
     def see(self, kind: str, event: str | None, live: Object) -> None:
         """One event of one object."""
@@ -106,12 +107,12 @@ class Watch:
         for key in self.waiting | set(self.cache.parents):
             self.queue.add(key)
         log.info("synchronised", extra={"objects": len(self.cache.parents), "missing": ", ".join(sorted(self.missing))})
-        lacked, audited = set[str](), time.monotonic()
+        lacked, audited = set[str](), self.clock()
         while lacked <= self.missing:
             lacked = set(self.missing)
             await asyncio.sleep(MISSING if lacked else AUDIT)
-            due = time.monotonic() - audited >= AUDIT
-            audited = time.monotonic() if due else audited
+            due = self.clock() - audited >= AUDIT
+            audited = self.clock() if due else audited
             await self._list_all(self.kinds if due else tuple(sorted(lacked)))
         log.warning("a kind that was missing is there now: starting anew to watch it")
 
