@@ -61,13 +61,22 @@ async def run(config: Settings, kubeconfig: str | None) -> int:
     lease = Lease(await Kube.connect(kubeconfig, pool=1), (who.namespace, "penstock"), who.holder)
     kube.fence = lease.fence
     queue = Queue(time.monotonic, random.Random())
-    watch = Watch(kube, Cache(), queue, config.namespace or None, on_cut=telemetry.cut.inc)
+    watch = Watch(kube, Cache(), queue, config.namespace or None, config.kinds, on_cut=telemetry.cut.inc)
     app = web.make_app(alive=watch.problems, ready=list, registry=telemetry.registry)
     await web.serve(app, config.port)
     jar = aiohttp.DummyCookieJar()  # what one source sets is no other's business
     async with aiohttp.ClientSession(trust_env=False, cookie_jar=jar) as session:
         sources = {n: SOURCES[s.type](n, s.model_dump(), session) for n, s in config.metric_sources.items()}
-        loop = Loop(kube, watch.cache, queue, sources, telemetry, rooms=Rooms(kube), verified=config.verified_actions)
+        loop = Loop(
+            kube,
+            watch.cache,
+            queue,
+            sources,
+            telemetry,
+            rooms=Rooms(kube),
+            verified=config.verified_actions,
+            platform=config.platform,
+        )
         telemetry.depth.set_function(queue.depth)
         telemetry.age.set_function(queue.oldest)
         operator = asyncio.create_task(_kopf(watch, config.namespace, stop))  # it watches before it leads

@@ -8,7 +8,7 @@ import pytest
 
 from examples.demo import setup
 from tests.e2e.conftest import Stage
-from tests.e2e.stories import canaries, others
+from tests.e2e.stories import access, canaries, others
 from tests.e2e.stories.play import Outcome, Story, open_house, play
 
 STORIES: dict[str, Story] = {
@@ -38,6 +38,10 @@ STORIES: dict[str, Story] = {
     "adopted": others.adopted,
     "configured": others.configured,
     "scaled": others.scaled,
+    "api-key": access.api_key,
+    "limits": access.limits,
+    "tokens": access.tokens,
+    "https": access.https,
 }
 
 

@@ -11,12 +11,14 @@ from penstock.api.fields import seconds
 from penstock.api.runtime import RuntimeSpec
 from penstock.api.spec import Spec
 from penstock.api.status import Serving, Status, StepKind, Trying
-from penstock.core import config, strategy
+from penstock.core import access, config, strategy
 from penstock.core.plan import decide
 from penstock.core.resolve import resolve
 from penstock.core.template import make_snapshot, wanted_revision
+from penstock.model.names import ANNOTATION_APPLIED
 from penstock.model.schedule import spell
-from penstock.model.values import Config, Manifest, RouteSeen, Snapshot, Workload, World
+from penstock.model.values import Config, Manifest, RouteSeen, Said, Snapshot, Workload, World
+from penstock.routing.access import READERS
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -108,8 +110,9 @@ def middle(live: Manifest) -> World:
         programmed=True,
         cohort=mine if plan[step].match else "",
         mirror=(mine, plan[step].mirror) if plan[step].mirror else None,
+        uid="uid-2",
     )
-    return replace(
+    there = replace(
         seen,
         now=NOW + timedelta(seconds=1),
         generation=2,
@@ -119,6 +122,17 @@ def middle(live: Manifest) -> World:
         route=route,
         owned=frozenset((kind, name) for kind in ("Deployment", "Service") for name in (home, mine)),
     )
+    return kept(there)
+
+
+def kept(seen: World) -> World:
+    """The world in which the gateway has taken all that keeps the policy, for the preview too."""
+    preview = replace(seen.route or RouteSeen({}, programmed=True), uid="uid-3")
+    hosts = seen.spec.rollout.blue_green.preview_hostnames if seen.spec and seen.spec.rollout.blue_green else []
+    seen = replace(seen, preview_route=preview if hosts else None)
+    made = {(m["kind"], m["metadata"]["name"]): m["metadata"]["annotations"] for m in access.make(seen)}
+    said = {where: Said(notes[ANNOTATION_APPLIED], holds=True) for where, notes in made.items() if where[0] in READERS}
+    return replace(seen, policies=said)
 
 
 TURNS = {"first": first, "middle": middle}

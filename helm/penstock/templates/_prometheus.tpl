@@ -45,6 +45,17 @@ http://prometheus.monitoring.svc:9090
 {{- toYaml $sources }}
 {{- end }}
 
+{{/* Who passes the policy around every model's pods: the bundled Prometheus too, whose labels only the chart knows. */}}
+{{- define "penstock.modelNetworks" -}}
+{{- $networks := deepCopy .Values.networkPolicy.models }}
+{{- if .Values.prometheus.install }}
+{{- $pods := dict "matchLabels" (include "penstock.prometheus.selector" . | fromYaml) }}
+{{- $where := dict "matchLabels" (dict "kubernetes.io/metadata.name" .Release.Namespace) }}
+{{- $_ := set $networks "prometheus" (append $networks.prometheus (dict "namespaceSelector" $where "podSelector" $pods)) }}
+{{- end }}
+{{- toYaml $networks }}
+{{- end }}
+
 {{- define "penstock.prometheus.notes" -}}
 {{- $asked := (index (include "penstock.metricSources" . | fromYaml) "default" | default dict).url }}
 {{- $own := include "penstock.prometheus.url" . }}

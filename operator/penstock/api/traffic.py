@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, StringConstraints
 
 from penstock.api.fields import Frozen, HostName, Name, ObjectName, cel, rules, worded
+from penstock.api.policy import Policy
 
 _PATH = r"^/[-._~%!$&'()*+,;=:@/A-Za-z0-9]*$"
 
@@ -23,6 +24,7 @@ RoutePath = Annotated[
 
 
 ROUTED = {"hostnames": "host names", "path": "paths"}
+KEPT_BY_GATEWAY = ("timeout", "retries", "rateLimit", "maxBody", "apiKey", "jwt", "tls")
 
 
 class GatewayReference(Frozen):
@@ -44,7 +46,17 @@ class Traffic(Frozen):
             *(
                 cel(f"!has(self.{field}) || has(self.gateway)", f"{field} needs gateway: a plain Service has no {what}")
                 for field, what in ROUTED.items()
-            )
+            ),
+            cel(
+                "!has(self.policy) || has(self.gateway) || !("
+                + " || ".join(f"has(self.policy.{field})" for field in KEPT_BY_GATEWAY)
+                + ")",
+                "policy needs gateway: a plain Service keeps none of it but clients",
+            ),
+            cel(
+                "!has(self.policy) || !has(self.policy.tls) || has(self.hostnames) && size(self.hostnames) > 0",
+                "policy.tls needs hostnames: a certificate is for names",
+            ),
         )
     )
 
@@ -54,6 +66,9 @@ class Traffic(Frozen):
     """Host names that the route answers to. Default: every name of the listener. Example: [churn.models.corp]."""
     path: RoutePath = "/"
     """Path prefix that the route answers to, passed on unchanged. Default: /. Example: /v2/models/churn."""
+
+    policy: Policy | None = None
+    """Who may reach the model, how often, with how much, and for how long. Default: what the Gateway says for all."""
 
     @property
     def router(self) -> str:

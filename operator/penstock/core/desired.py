@@ -25,9 +25,7 @@ def make_object(world: World, kind: str, name: str, body: Manifest) -> Manifest:
         "labels": names.labels(world.name, revision) | pinned,
         **_bond(world),
     }
-    made = {"apiVersion": KINDS[kind].api_version, "kind": kind, "metadata": metadata, **body}
-    metadata["annotations"] = {names.ANNOTATION_APPLIED: names.digest(made)}
-    return made
+    return names.stamped({"apiVersion": KINDS[kind].api_version, "kind": kind, "metadata": metadata, **body})
 
 
 def _bond(world: World) -> Manifest:

@@ -9,7 +9,7 @@ from functools import partial
 
 from penstock.api.fields import span
 from penstock.api.status import Leaving, Serving, Status, Trying
-from penstock.core import adoption, bounds, desired, evidence, scaled, strategy, traffic
+from penstock.core import access, adoption, bounds, desired, evidence, scaled, strategy, traffic
 from penstock.core.conditions import Claim, conditions
 from penstock.core.decide import advance, is_rejected
 from penstock.core.describe import TIMED, next_up
@@ -26,7 +26,7 @@ HISTORY = 10  # ControllerRevisions kept beyond those in use
 
 def decide(world: World) -> Plan:
     """From what is to what follows."""
-    world = bounds.scheduled(world)
+    world = access.seen(bounds.scheduled(world))
     turn = adoption.dismiss(world, advance(world))
     status = _seen(world, turn.status)
     claim = _claim(world, turn, status)
@@ -41,7 +41,7 @@ def decide(world: World) -> Plan:
         return Plan(status)
     children = _children(world, status)
     prune = world.owned - {(c["kind"], c["metadata"]["name"]) for c in children} - _kept(world, status)
-    prune |= adoption.spent(world, status)
+    prune = (prune - access.kept(world)) | adoption.spent(world, status)
     return Plan(status, tuple(children), frozenset(prune), turn.notices, _again(world, turn, status), turn.looked)
 
 
@@ -79,7 +79,8 @@ def _url(world: World) -> str:
     if not traffic.gateway:
         return f"http://{world.name}.{world.namespace}.svc"
     host = next(iter(traffic.hostnames), f"<gateway {traffic.gateway.name}>")
-    return f"http://{host}{traffic.path}"
+    scheme = "https" if traffic.policy and traffic.policy.tls else "http"
+    return f"{scheme}://{host}{traffic.path}"
 
 
 def _claim(world: World, turn: Turn, status: Status) -> Claim:
@@ -108,6 +109,8 @@ def _claim(world: World, turn: Turn, status: Status) -> Claim:
 def _missing(world: World, stable: Serving, outage: str) -> Problem | None:
     """What the wanted, stable revision still lacks."""
     home = world.workloads.get(stable.revision, Workload())
+    if lack := access.lacking(world):
+        return lack
     if outage:
         return Problem(Reason.UNAVAILABLE, outage)
     if world.rival:
@@ -174,8 +177,9 @@ def _children(world: World, status: Status) -> list[Manifest]:
     if known:
         shared = adoption.untaken(world, front, desired.make_shared(world, front, known))
         made += [each for each in shared if not (each["kind"] == "Service" and _points_well(world, front))]
-        made += desired.make_preview(world, behind, known.port)
-    return made + desired.make_route(world, traffic.shares(world, status))
+        made += access.guard(world, desired.make_preview(world, behind, known.port))
+    made += access.make(world)
+    return made + access.guard(world, desired.make_route(world, traffic.shares(world, status)))
 
 
 def _points_well(world: World, front: str) -> bool:

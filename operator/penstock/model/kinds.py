@@ -14,7 +14,7 @@ class Kind:
     version: str
     plural: str
     namespaced: bool = True
-    optional: bool = False  # a cluster may lack it
+    optional: bool = False  # a cluster may lack it, or the administrator have it left alone
 
     @property
     def api_version(self) -> str:
@@ -32,6 +32,11 @@ KINDS: dict[str, Kind] = {
     "HorizontalPodAutoscaler": Kind("autoscaling", "v2", "horizontalpodautoscalers"),
     "PodDisruptionBudget": Kind("policy", "v1", "poddisruptionbudgets"),
     "HTTPRoute": Kind("gateway.networking.k8s.io", "v1", "httproutes", optional=True),
+    "ListenerSet": Kind("gateway.networking.k8s.io", "v1", "listenersets", optional=True),
+    "SecurityPolicy": Kind("gateway.envoyproxy.io", "v1alpha1", "securitypolicies", optional=True),
+    "BackendTrafficPolicy": Kind("gateway.envoyproxy.io", "v1alpha1", "backendtrafficpolicies", optional=True),
+    "Certificate": Kind("cert-manager.io", "v1", "certificates", optional=True),
+    "NetworkPolicy": Kind("networking.k8s.io", "v1", "networkpolicies", optional=True),
     "Pod": Kind("", "v1", "pods"),
     "Node": Kind("", "v1", "nodes", namespaced=False),
     "ResourceQuota": Kind("", "v1", "resourcequotas"),

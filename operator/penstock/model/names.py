@@ -24,6 +24,13 @@ def digest(value: Any, length: int = 10) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()[:length]
 
 
+def stamped(manifest: dict[str, Any]) -> dict[str, Any]:
+    """An object of ours with the digest of all that it says, by which it is known again."""
+    bare = {k: v for k, v in manifest["metadata"].items() if k != "annotations"}
+    digested = digest({**manifest, "metadata": bare})
+    return {**manifest, "metadata": {**bare, "annotations": {ANNOTATION_APPLIED: digested}}}
+
+
 def revision_name(owner: str, intent: dict[str, Any]) -> str:
     """`<name>-<hash>` of what the user wrote about the pods: never of defaults, so that no upgrade renames it."""
     return f"{owner}-{digest([HASH_VERSION, intent])}"

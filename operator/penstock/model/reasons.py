@@ -102,6 +102,14 @@ class Reason(StrEnum):
         "There was not enough evidence at the deadline: too little traffic, or a dead metric source.",
     )
     # the wish cannot be carried out
+    POLICY_NOT_ACCEPTED = (
+        "PolicyNotAccepted",
+        "The gateway has not taken an object that keeps traffic.policy; the message has its words.",
+    )
+    POLICY_UNSUPPORTED = (
+        "PolicyUnsupported",
+        "This cluster, as its operator is set up, cannot keep a part of traffic.policy; what runs goes on.",
+    )
     INVALID_SPEC = "InvalidSpec", "The operator cannot read the spec; the message names the field."
     RUNTIME_NOT_FOUND = "RuntimeNotFound", "No such ModelRuntime, or none (or several) list the model's format."
     RUNTIME_LACKS_METRIC = "RuntimeLacksMetric", "The runtime's metric profile cannot answer a metric of the analysis."

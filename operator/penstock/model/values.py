@@ -13,6 +13,7 @@ from penstock.api.runtime import RuntimeSpec
 from penstock.api.spec import Spec
 from penstock.api.status import PlannedApproval, PlannedMatch, Status, StepKind, Trying
 from penstock.model.measure import Answer
+from penstock.model.platform import Platform
 from penstock.model.reasons import Reason
 from penstock.model.room import Room
 
@@ -88,6 +89,7 @@ class RouteSeen:
     mirror: tuple[str, int] | None = None
     parked: bool = False
     taken_at: datetime | None = None  # when the gateway took a new route; its proxies know it a moment later
+    uid: str = ""
 
     def reaches(self, revision: str) -> bool:
         """True where the revision gets any request, a copy too."""
@@ -107,6 +109,16 @@ class Following:
     wanted: int = 0
     bounds: tuple[int, int] = (0, 0)
     why: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a gateway says of an object that keeps a policy, as it stands with this digest; neither: nothing yet."""
+
+    applied: str
+    holds: bool = False
+    refused: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -139,6 +151,9 @@ class World:
     owned: frozenset[tuple[str, str]] = frozenset()
     route: RouteSeen | None = None
     settles_at: datetime | None = None  # until when the route is too new to be believed
+    preview_route: RouteSeen | None = None
+    policies: Mapping[tuple[str, str], Said] = field(default_factory=dict)  # by kind and name
+    platform: Platform = field(default_factory=Platform)
     given: Given = Given()
     ports: tuple[Manifest, ...] = ()  # of the Service with the ModelDeployment's name
     tied: bool = False  # whether any object of ours would go with the ModelDeployment

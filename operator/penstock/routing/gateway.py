@@ -110,6 +110,7 @@ def read(route: Mapping[str, Any]) -> RouteSeen:
         mirror=_copies(main),
         parked=parked,
         taken_at=_taken_at(route),
+        uid=(route.get("metadata") or {}).get("uid", ""),
     )
 
 
@@ -144,10 +145,12 @@ def _copies(rule: Mapping[str, Any]) -> tuple[str, int] | None:
 def _answer(route: Mapping[str, Any], ref: Mapping[str, Any]) -> str | None:
     """A parent's complaint; empty when it has taken the route; None while it has not answered this generation."""
     parents = (route.get("status") or {}).get("parents") or []
-    mine = [p for p in parents if p["parentRef"].get("name") == ref["name"]]
+    kind = ref.get("kind", "Gateway")
+    said = ((p, p["parentRef"]) for p in parents)
+    mine = [p for p, of in said if (of.get("kind", "Gateway"), of.get("name")) == (kind, ref["name"])]
     if not mine:
         where = f"{ref.get('namespace') or route['metadata']['namespace']}/{ref['name']}"
-        return f"no controller has answered for Gateway {where}: does it exist, and does its class have a controller?"
+        return f"no controller has answered for {kind} {where}: does it exist, and does its class have a controller?"
     generation = route["metadata"].get("generation", 0)
     answers = [_condition(kind, mine[0], generation) for kind in ("Accepted", "ResolvedRefs")]
     return next((a for a in [*answers, _left_out(mine[0], generation)] if a != ""), "")

@@ -15,6 +15,7 @@ from penstock.model.kinds import KINDS
 from penstock.model.names import ANNOTATION_APPLIED, LABEL_CONFIG, LABEL_NAME, LABEL_REVISION, digest
 from penstock.model.values import Config, Following, Manifest, RouteSeen, Snapshot
 from penstock.routing import ROUTES, service
+from penstock.routing.access import READERS
 from penstock.scaling.follow import follow
 
 Object = dict[str, Any]
@@ -300,4 +301,5 @@ _SEEN = {
     "Service": _front,
     "HorizontalPodAutoscaler": _scaler,
     **{kind: router.read for kind, router in ROUTES.items()},
+    **READERS,
 }

@@ -19,6 +19,7 @@ from penstock.metrics import Source
 from penstock.metrics.batch import Batch
 from penstock.model.faults import Rejected, Retry, Stale
 from penstock.model.measure import Answer, Question, Silence
+from penstock.model.platform import Platform
 from penstock.model.reasons import Reason
 from penstock.model.values import Plan, Problem, World
 from penstock.shell import act
@@ -54,6 +55,7 @@ class Loop:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     rooms: Rooms | None = None
     verified: bool = True
+    platform: Platform = field(default_factory=Platform)
     faults: dict[Key, Problem] = field(default_factory=dict)
     asked: dict[Key, datetime] = field(default_factory=dict)
     silent: dict[Key, dict[int, Answer]] = field(default_factory=dict)
@@ -139,7 +141,8 @@ class Loop:
             return None
         course = begin(world.now)
         fault = self.faults.get(key) or world.fault
-        world = await self._look_around(replace(world, fault=fault, verified=self.verified))
+        world = replace(world, fault=fault, verified=self.verified, platform=self.platform)
+        world = await self._look_around(world)
         course = course.then("asked_at")
         world = await self.ask(key, world)
         course = course.then("answered_at")

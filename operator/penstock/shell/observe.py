@@ -10,9 +10,9 @@ from penstock.api.spec import Spec
 from penstock.api.status import Status
 from penstock.core.actions import Action
 from penstock.core.resolve import resolve
-from penstock.model.names import PREFIX
+from penstock.model.names import PREFIX, preview
 from penstock.model.reasons import Reason
-from penstock.model.values import Config, Given, Problem, RouteSeen, Snapshot, Workload, World
+from penstock.model.values import Config, Given, Problem, RouteSeen, Said, Snapshot, Workload, World
 from penstock.routing import Router, router_of
 from penstock.shell.cache import Cache, Child, Front, Key, Object, Scale, Scaler
 
@@ -46,6 +46,10 @@ def observe(cache: Cache, key: Key, now: datetime, sources: frozenset[str]) -> W
         snapshots={c.name: c.seen for c in mine if c.kind == "ControllerRevision" and isinstance(c.seen, Snapshot)},
         owned=frozenset((c.kind, c.name) for c in mine if c.kind != "Pod"),
         route=_route(mine, key[1], router_of(spec.traffic) if spec else None),
+        preview_route=_route(mine, preview(key[1]), router_of(spec.traffic))
+        if spec and spec.rollout.blue_green
+        else None,
+        policies={(c.kind, c.name): c.seen for c in mine if isinstance(c.seen, Said)},
         given=_given(given, key[1]),
         ports=next((c.seen.ports for c in (*mine, *given) if _is_apex(c, key[1])), ()),
         scalers={c.name: f for c in mine if isinstance(c.seen, Scaler) and (f := c.seen.following)},
@@ -91,11 +95,13 @@ def _route(mine: list[Child], name: str, router: Router | None) -> RouteSeen | N
 
 
 def _settling(world: World) -> World:
-    """The world in which a new route is not believed yet: a proxy that lags behind would still answer 404."""
+    """The world in which a new route, or policy, is not believed yet: a proxy that lags behind would answer without."""
     route = world.route
-    if not route or not route.taken_at or not timedelta() <= world.now - route.taken_at < SETTLING:
+    taken = [at for at in (route and route.taken_at, *(said.since for said in world.policies.values())) if at]
+    fresh = [at for at in taken if timedelta() <= world.now - at < SETTLING]
+    if not route or not fresh:
         return world
-    return replace(world, route=replace(route, programmed=False), settles_at=route.taken_at + SETTLING)
+    return replace(world, route=replace(route, programmed=False), settles_at=max(fresh) + SETTLING)
 
 
 def _given(given: list[Child], name: str) -> Given:

@@ -12,7 +12,10 @@ import yaml
 from pydantic import Field, ValidationError
 
 from penstock.api.fields import Frozen, Name
+from penstock.model.platform import Platform
+from penstock.shell.platform import Gateway, ModelNetworks, make_platform, unused
 from penstock.shell.sources import MetricSource
+from penstock.shell.watch import ALL
 
 
 class ExternalMetrics(Frozen):
@@ -30,8 +33,20 @@ class Settings(Frozen):
     verified_actions: bool = False  # whether admission policies vouch for who asked; the chart that brings them says so
     metric_sources: dict[Name, MetricSource] = Field(default={}, max_length=16)
     external_metrics: ExternalMetrics | None = None
+    gateway: Gateway = Gateway()
+    model_networks: ModelNetworks = ModelNetworks()
     workers: Annotated[int, Field(ge=1, le=256)] = 32
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
+
+    @property
+    def platform(self) -> Platform:
+        """The cluster as decisions see it."""
+        return make_platform(self.gateway, self.model_networks)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What is watched: nothing that the administrator has no use for, and gives no right to."""
+        return tuple(kind for kind in ALL if kind not in unused(self.platform))
 
 
 class Identity(Frozen):

@@ -6,6 +6,7 @@ the first lists are complete; so every kind is listed once before the first turn
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,11 +35,13 @@ class Watch:
     cache: Cache
     queue: Queue
     namespace: str | None
+    kinds: tuple[str, ...] = ALL
     synced: bool = False
     waiting: set[Key] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)
     buried: set[str] = field(default_factory=set)
     on_cut: Callable[[], None] = lambda: None
+    clock: Callable[[], float] = time.monotonic
 
     def see(self, kind: str, event: str | None, live: Object) -> None:
         """One event of one object."""
@@ -99,25 +102,22 @@ class Watch:
 
     async def keep(self) -> None:
         """List every kind, let the turns begin, then look for ghosts now and then. Returns only to be started anew."""
-        await self._list_all()
+        await self._list_all(self.kinds)
         self.synced = True
         for key in self.waiting | set(self.cache.parents):
             self.queue.add(key)
         log.info("synchronised", extra={"objects": len(self.cache.parents), "missing": ", ".join(sorted(self.missing))})
-        while not self.missing:
-            await asyncio.sleep(AUDIT)
-            await self._list_all()
-        await self._appeared()
+        lacked, audited = set[str](), self.clock()
+        while lacked <= self.missing:
+            lacked = set(self.missing)
+            await asyncio.sleep(MISSING if lacked else AUDIT)
+            due = self.clock() - audited >= AUDIT
+            audited = self.clock() if due else audited
+            await self._list_all(self.kinds if due else tuple(sorted(lacked)))
         log.warning("a kind that was missing is there now: starting anew to watch it")
 
-    async def _appeared(self) -> None:
-        """Wait until the cluster has every kind; kopf watches only what was there when it began."""
-        while self.missing:
-            await asyncio.sleep(MISSING)
-            await self._list_all()
-
-    async def _list_all(self) -> None:
-        for kind in ALL:
+    async def _list_all(self, kinds: tuple[str, ...]) -> None:
+        for kind in kinds:
             self.buried.clear()
             before = self._known(kind)
             alive = await self._list_patiently(kind)
@@ -202,7 +202,7 @@ def make_registry(watch: Watch) -> kopf.OperatorRegistry:
     """One `on.event` handler for each kind, and nothing else of kopf."""
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_login)
-    for name in ALL:
+    for name in watch.kinds:
         kind = KINDS[name]
         kopf.on.event(kind.group, kind.version, kind.plural, registry=registry, id=name)(_handler(watch, name))
     return registry

@@ -1,17 +1,37 @@
 """Clients of one model: real rows at a fixed rate, never a retry, every answer written down with who gave it."""
 
 import asyncio
+import socket
+import ssl
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from examples.demo.load import Question, read_answer, shuffled
 from examples.demo.records import NO_ANSWER, OK, Answer
 
 PATIENCE = aiohttp.ClientTimeout(total=5)
+
+
+class Fixed(AbstractResolver):
+    """Every name has this address."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """What DNS would say."""
+        flags = socket.AI_NUMERICHOST
+        return [ResolveResult(hostname=host, host=self.address, port=port, family=family, proto=0, flags=flags)]
+
+    async def close(self) -> None:
+        """Nothing to close."""
 
 
 @dataclass
@@ -23,11 +43,14 @@ class Crowd:
     rate: float = 20.0
     headers: Mapping[str, str] = field(default_factory=dict)
     lasting: bool = True
+    trust: ssl.SSLContext | None = None
+    address: str = ""  # of every name, where there is no DNS for it
     answers: list[Answer] = field(default_factory=list)
 
     async def run(self) -> None:
         """Send until cancelled; what is under way then is waited for, as everything sent counts."""
-        pool = aiohttp.TCPConnector(limit=0, force_close=not self.lasting)
+        names = Fixed(self.address) if self.address else None
+        pool = aiohttp.TCPConnector(limit=0, force_close=not self.lasting, ssl=self.trust or True, resolver=names)
         flying: set[asyncio.Task[None]] = set()
         async with aiohttp.ClientSession(connector=pool, timeout=PATIENCE, trust_env=False) as session:
             try:

@@ -1,0 +1,40 @@
+"""What the administrator says about the cluster, as far as decisions need it; nothing of it is a user's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Implementation(StrEnum):
+    """Whose Gateways the cluster has: it tells which objects can keep a policy."""
+
+    ENVOY_GATEWAY = "EnvoyGateway"
+    ISTIO = "Istio"
+    NONE = "None"
+
+
+@dataclass(frozen=True)
+class TokenIssuer:
+    """Who issues tokens, and where the gateway finds the keys that sign them."""
+
+    issuer: str
+    jwks_uri: str
+
+
+@dataclass(frozen=True)
+class Fence:
+    """Who may reach every model's pods, as peers of a NetworkPolicy."""
+
+    gateway: tuple[Mapping[str, Any], ...] = ()
+    prometheus: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The cluster's gateway, its token issuers, whether it has cert-manager, and the fence around models, if any."""
+
+    gateway: Implementation = Implementation.ENVOY_GATEWAY
+    issuers: Mapping[str, TokenIssuer] = field(default_factory=dict)
+    certificates: bool = False
+    fence: Fence | None = None
