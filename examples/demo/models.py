@@ -77,6 +77,7 @@ def _write(folder: Path, version: str, model: ClassifierMixin) -> dict[str, Path
     folder.mkdir(parents=True, exist_ok=True)
     settings = {
         "implementation": "mlserver_sklearn.SKLearnModel",
+        "inputs": [{"name": "pixels", "datatype": "FP64", "shape": [-1, 64]}],
         "parameters": {"uri": "./model.joblib", "version": version},
     }
     (folder / "model-settings.json").write_text(json.dumps(settings, indent=2) + "\n")

@@ -76,6 +76,7 @@ async def run(config: Settings, kubeconfig: str | None) -> int:
             rooms=Rooms(kube),
             verified=config.verified_actions,
             platform=config.platform,
+            warmup_image=config.warmup_image,
         )
         telemetry.depth.set_function(queue.depth)
         telemetry.age.set_function(queue.oldest)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cluster import providers
 from examples.demo import setup
 from tests.e2e.conftest import Stage
-from tests.e2e.stories import access, canaries, others
+from tests.e2e.stories import access, canaries, lazy, others
 from tests.e2e.stories.play import Outcome, Story, open_house, play
 
 STORIES: dict[str, Story] = {
@@ -42,6 +43,7 @@ STORIES: dict[str, Story] = {
     "limits": access.limits,
     "tokens": access.tokens,
     "https": access.https,
+    "cold": lazy.cold,
 }
 
 
@@ -50,7 +52,9 @@ NAMES = os.environ.get("STORIES", " ".join(STORIES)).split()
 
 @pytest.fixture(scope="module")
 def told(stage: Stage) -> Iterator[dict[str, Outcome]]:
-    with open_house(setup.prepare(stage.name)) as house:
+    place = setup.prepare(stage.name)
+    providers.get(stage.name).load([lazy.image()])
+    with open_house(place) as house:
         found = play(house, {name: STORIES[name] for name in NAMES})
     if report := os.environ.get("STORIES_REPORT"):
         Path(report).write_text(table(found))

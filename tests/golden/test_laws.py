@@ -54,6 +54,7 @@ FULLEST: Object = {
             "env": [{"name": "A", "value": "{{model.version}}"}, {"name": "B"}],
             "configMaps": [{"name": "digits-logging", "mountPath": "/etc/digits"}],
             "resources": {"requests": {"cpu": 2, "memory": "1Gi"}, "limits": {"example.com/gpu": 1}},
+            "warmup": {"request": "Custom", "custom": {"path": "/predict", "body": "[0]"}, "count": 2},
         },
         "pod": {
             "nodeSelector": {"gpu": "a100"},

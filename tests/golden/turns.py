@@ -59,7 +59,9 @@ def world(live: Manifest) -> World:
     bare = World(
         NOW, meta.get("namespace", "default"), meta["name"], "uid-1", 1, Spec.model_validate(live["spec"]), Status()
     )
-    return resolve(replace(bare, configs=configs()), runtimes, frozenset({"default"}))
+    return resolve(
+        replace(bare, configs=configs(), warmup_image="penstock.local/operator:1"), runtimes, frozenset({"default"})
+    )
 
 
 def with_version(live: Manifest, version: str) -> Manifest:

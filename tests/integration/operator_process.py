@@ -21,6 +21,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 START = 30.0
+WARMUP_IMAGE = "penstock.local/operator:1"
 COUNTED = r'penstock_api_requests_total\{code="\d+",kind="(\w+)",verb="(\w+)"\} ([0-9.e+]+)'
 
 
@@ -59,7 +60,8 @@ def running_operator(
     with tempfile.TemporaryDirectory() as folder:
         port, config, log = _free_port(), Path(folder, "config.yaml"), Path(folder, "log.jsonl")
         sources = {"default": {"type": "prometheus", "url": source, "timeout": "1s"}}
-        config.write_text(yaml.safe_dump({"namespace": namespace, "port": port, "metricSources": sources}))
+        told = {"namespace": namespace, "port": port, "metricSources": sources, "warmupImage": WARMUP_IMAGE}
+        config.write_text(yaml.safe_dump(told))
         command = [sys.executable, "-m", "penstock.main", "--config", str(config), "--kubeconfig", str(kubeconfig)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "operator"), "POD_NAMESPACE": lease_namespace}
         with log.open("wb") as out:

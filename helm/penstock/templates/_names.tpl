@@ -25,6 +25,10 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{ $image.repository }}{{ if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default .Chart.AppVersion }}{{ end }}
 {{- end }}
 
+{{- define "penstock.warmupImage" -}}
+{{ .Values.warmup.image | default (include "penstock.image" .) }}
+{{- end }}
+
 {{/* Cluster-scoped names carry the watched namespace, so that one release per team can live side by side. */}}
 {{- define "penstock.clusterName" -}}
 {{ include "penstock.name" . }}{{ with .Values.watch.namespace }}-{{ . }}{{ end }}

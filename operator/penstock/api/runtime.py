@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints
 from penstock.api.fields import Frozen, Image, Name, cel, list_map, rules, worded
 from penstock.api.series import Latency, Series
 from penstock.api.serving import EnvVar, Resources
+from penstock.api.warmup import RuntimeWarmup
 
 _PATH = r"^/[-._~%/{}A-Za-z0-9]*$"
 
@@ -103,7 +104,12 @@ class RuntimeSpec(Frozen):
                 "!has(self.metrics) || has(self.metrics.requests) == (has(self.metrics.errors) != has(self.metrics.successes))"
                 " && !(has(self.metrics.errors) && has(self.metrics.successes))",
                 "metrics.requests goes with exactly one of metrics.errors and metrics.successes: errorRate is one over the other",
-            )
+            ),
+            cel(
+                "!has(self.warmup) || !([has(self.container.port) ? self.container.port : 8080, has(self.container.metricsPort)"
+                " ? self.container.metricsPort : 0].exists(p, p == (has(self.warmup.port) ? self.warmup.port : 7979)))",
+                "warmup.port must differ from the ports of the server: both are in one pod",
+            ),
         )
     }
 
@@ -115,5 +121,8 @@ class RuntimeSpec(Frozen):
     """What the server speaks: OpenInferenceV2, KServeV1, OpenAI or HTTP."""
     container: Container
     """The server container."""
+    warmup: RuntimeWarmup | None = None
+    """How a model is warmed before its pod counts as ready. Default: not, the server's own readiness is believed.
+    Example: {request: OpenInferenceV2}."""
     metrics: MetricProfile = MetricProfile()
     """What the built-in metric names mean for this server. Default: none, so nothing can be judged."""

@@ -20,6 +20,7 @@ from penstock.api.fields import (
     rules,
     worded,
 )
+from penstock.api.warmup import Warmup
 
 _ENV = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _FOLDER = r"^(/[-._A-Za-z0-9]+)+$"
@@ -116,6 +117,9 @@ class Server(Frozen):
     going back brings the old content back. Default: none. Example: [{name: churn-config, mountPath: /etc/churn}]."""
     resources: Resources | None = None
     """Compute resources. Default: the runtime's."""
+    warmup: Warmup | None = None
+    """The request that the model must have answered before a pod is ready, instead of the runtime's. Default: the
+    runtime's. Example: {request: Custom, custom: {path: /predict, body: "[0, 0]"}}."""
 
 
 class Toleration(Frozen):

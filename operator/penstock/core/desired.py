@@ -63,8 +63,15 @@ def make_revision(world: World, name: str, snapshot: Snapshot, floor: int) -> li
         make_object(world, "Service", name, {"spec": service.make(snapshot.port, name)}),
     ]
     if hpa.owns_replicas(scaling):
-        made.append(make_object(world, "HorizontalPodAutoscaler", name, {"spec": hpa.make(scaling, name, floor)}))
+        spec = hpa.make(scaling, name, floor, _counted(snapshot))
+        made.append(make_object(world, "HorizontalPodAutoscaler", name, {"spec": spec}))
     return made
+
+
+def _counted(snapshot: Snapshot) -> str:
+    """The container that an autoscaler must look at, where another one beside it would blur the average."""
+    pod = snapshot.template["spec"]
+    return str(pod["containers"][0]["name"]) if pod.get("initContainers") else ""
 
 
 def _record(snapshot: Snapshot) -> Manifest:

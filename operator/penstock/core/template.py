@@ -10,7 +10,8 @@ from penstock.api.fields import seconds
 from penstock.api.runtime import RuntimeSpec
 from penstock.api.serving import EnvVar
 from penstock.api.spec import Spec
-from penstock.core import config
+from penstock.core import config, warmup
+from penstock.core.placeholders import fill
 from penstock.model.names import labels, revision_name
 from penstock.model.reasons import Reason
 from penstock.model.values import Manifest, Problem, Snapshot, World
@@ -43,8 +44,9 @@ def make_snapshot(world: World) -> Snapshot | Problem:
     if not image:
         return Problem(Reason.IMAGE_MISSING, "neither spec.server.image nor the ModelRuntime's container.image is set")
     clash = config.clash(world, runtime.container.model_path) if spec.model.uri else None
-    if clash:
-        return clash
+    trouble = clash or warmup.lacking(world)
+    if trouble:
+        return trouble
     revision = wanted_revision(world)
     template = {
         "metadata": {"labels": labels(world.name, revision), "annotations": _scrape(runtime)},
@@ -68,11 +70,12 @@ def _pod(world: World, image: str, revision: str) -> Manifest:
         "automountServiceAccountToken": False,
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "terminationGracePeriodSeconds": LINGER + _drain(world),
+        "initContainers": warmup.make_containers(world),
         "containers": [_container(world, image)],
         "volumes": [{"name": "tmp", "emptyDir": {}}, *_model_volume(world.spec), *config.volumes(world, revision)],
     }
     wrote = pod.model_dump(by_alias=True, exclude_unset=True, exclude_none=True, exclude={"drain_timeout"})
-    return made | _prune(wrote)
+    return _prune(made) | _prune(wrote)
 
 
 def _drain(world: World) -> int:
@@ -86,16 +89,17 @@ def _container(world: World, image: str) -> Manifest:
     assert world.spec and world.runtime
     server, (_, runtime) = world.spec.server, world.runtime
     c = runtime.container
-    probe = {"httpGet": {"path": _fill(c.readiness.path, world), "port": "http"}}
+    probe = {"httpGet": {"path": fill(c.readiness.path, world), "port": "http"}}
     ports = {"http": c.port} | ({"metrics": c.metrics_port} if c.metrics_port and c.metrics_port != c.port else {})
     made: Manifest = {
         "name": "server",
         "image": image,
-        "args": [_fill(a, world) for a in (server.args if server.args is not None else c.args)],
-        "command": [_fill(a, world) for a in c.command],
-        "env": [{"name": n, "value": _fill(v, world)} for n, v in _env(c.env, server.env).items()],
+        "args": [fill(a, world) for a in (server.args if server.args is not None else c.args)],
+        "command": [fill(a, world) for a in c.command],
+        "env": [{"name": n, "value": fill(v, world)} for n, v in _env(c.env, server.env).items()],
         "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports.items()],
         "resources": (server.resources or c.resources).model_dump(exclude_unset=True),
+        "startupProbe": warmup.make_probe(world),
         "readinessProbe": probe
         | c.readiness.model_dump(by_alias=True, include={"period_seconds", "timeout_seconds", "failure_threshold"}),
         "lifecycle": {"preStop": {"sleep": {"seconds": LINGER}}},
@@ -111,15 +115,6 @@ def _container(world: World, image: str) -> Manifest:
 
 def _env(*layers: list[EnvVar]) -> dict[str, str]:
     return {var.name: var.value for layer in layers for var in layer}
-
-
-def _fill(text: str, world: World) -> str:
-    """Literal placeholders only: no expressions, so nothing that a user writes is evaluated."""
-    assert world.spec and world.runtime
-    known = {"path": world.runtime[1].container.model_path, "name": world.name, "version": world.spec.model.version}
-    for key, value in known.items():
-        text = text.replace("{{model." + key + "}}", value)
-    return text
 
 
 def _model_volume(spec: Spec) -> list[Manifest]:

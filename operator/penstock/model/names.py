@@ -12,6 +12,7 @@ ANNOTATION_APPLIED = "penstock.dev/applied"
 PREFIX = "penstock.dev/"
 MANAGER = "penstock"
 HASH_VERSION = "1"
+WARMUP = "warmup"  # the container that warms
 
 
 def canonical(value: Any) -> str:

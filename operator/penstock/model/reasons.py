@@ -113,7 +113,10 @@ class Reason(StrEnum):
     INVALID_SPEC = "InvalidSpec", "The operator cannot read the spec; the message names the field."
     RUNTIME_NOT_FOUND = "RuntimeNotFound", "No such ModelRuntime, or none (or several) list the model's format."
     RUNTIME_LACKS_METRIC = "RuntimeLacksMetric", "The runtime's metric profile cannot answer a metric of the analysis."
-    IMAGE_MISSING = "ImageMissing", "Neither the runtime nor spec.server gives an image."
+    IMAGE_MISSING = (
+        "ImageMissing",
+        "Neither the runtime nor spec.server gives an image, or the operator has none to warm pods with.",
+    )
     CONFIG_NOT_FOUND = (
         "ConfigNotFound",
         "A ConfigMap of spec.server.configMaps is missing or lacks the label penstock.dev/config; what runs goes on.",

@@ -145,6 +145,7 @@ class World:
     problem: Problem | None = None
     fault: Problem | None = None
     runtime: tuple[str, RuntimeSpec] | None = None
+    warmup_image: str = ""  # of the container that warms new pods; empty where the administrator named none
     configs: Mapping[str, Config] = field(default_factory=dict)
     workloads: Mapping[str, Workload] = field(default_factory=dict)
     snapshots: Mapping[str, Snapshot] = field(default_factory=dict)

@@ -45,7 +45,7 @@ def _why(spec: Mapping[str, Any], status: Mapping[str, Any]) -> str:
 def _asked(spec: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[tuple[float, str]]:
     """For each metric how many times its target there is, and that in words."""
     for wish in spec.get("metrics") or []:
-        part = wish["type"].lower()
+        part = _part(wish)
         name, target = _name(wish[part]), wish[part]["target"]
         now: Mapping[str, Any] = next(
             (m[part]["current"] for m in status.get("currentMetrics") or [] if _is_of(m, part, name)), {}
@@ -56,8 +56,14 @@ def _asked(spec: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[tuple
                 yield has / limit, f"{name} {has / 1000:g} of {limit / 1000:g}"
 
 
+def _part(metric: Mapping[str, Any]) -> str:
+    """The key under which a metric of a type has its fields: ContainerResource's is containerResource."""
+    kind = str(metric["type"])
+    return kind[0].lower() + kind[1:]
+
+
 def _is_of(seen: Mapping[str, Any], part: str, name: str) -> bool:
-    return seen.get("type", "").lower() == part and _name(seen.get(part) or {}) == name
+    return _part(seen) == part and _name(seen.get(part) or {}) == name
 
 
 def _name(metric: Mapping[str, Any]) -> str:

@@ -28,24 +28,34 @@ def owns_replicas(scaling: Scaling) -> bool:
     return scaling.max_replicas is not None
 
 
-def make(scaling: Scaling, deployment: str, floor: int) -> Manifest:
-    """The HPA's spec; `floor` is the fewest replicas that the rollout needs of this revision now."""
+def make(scaling: Scaling, deployment: str, floor: int, container: str = "") -> Manifest:
+    """The HPA's spec; `floor` is the fewest replicas that the rollout needs of this revision now.
+
+    Where the pods have more than one container, `container` is the one whose use counts.
+    """
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment}
     most = scaling.max_replicas or scaling.min_replicas
     return {
         "scaleTargetRef": target,
         "minReplicas": max(1, min(floor, most)),
         "maxReplicas": most,
-        "metrics": [_metric(metric, deployment) for metric in scaling.metrics],
+        "metrics": [_metric(metric, deployment, container) for metric in scaling.metrics],
         "behavior": BEHAVIOR,
     }
 
 
-def _metric(metric: ScalingMetric, revision: str) -> Manifest:
+def _metric(metric: ScalingMetric, revision: str, container: str) -> Manifest:
     if metric.is_resource:
-        used = {"type": "Utilization", "averageUtilization": int(metric.wanted)}
-        return {"type": "Resource", "resource": {"name": metric.name, "target": used}}
+        return _resource(metric, container)
     kind = "Value" if metric.is_share else "AverageValue"
     target = {"type": kind, kind[0].lower() + kind[1:]: canonical(metric.wanted)}
     named = {"name": metric.name, "selector": {"matchLabels": {LABEL_REVISION: revision}}}
     return {"type": "External", "external": {"metric": named, "target": target}}
+
+
+def _resource(metric: ScalingMetric, container: str) -> Manifest:
+    target = {"type": "Utilization", "averageUtilization": int(metric.wanted)}
+    if container:
+        of = {"container": container, "name": metric.name, "target": target}
+        return {"type": "ContainerResource", "containerResource": of}
+    return {"type": "Resource", "resource": {"name": metric.name, "target": target}}

@@ -29,7 +29,7 @@ from penstock.shell.events import Book
 from penstock.shell.kube import Api
 from penstock.shell.lease import Lost
 from penstock.shell.looks import Looks
-from penstock.shell.observe import observe
+from penstock.shell.observe import Means, observe
 from penstock.shell.publish import tell
 from penstock.shell.queue import Queue
 from penstock.shell.room import Rooms
@@ -56,6 +56,7 @@ class Loop:
     rooms: Rooms | None = None
     verified: bool = True
     platform: Platform = field(default_factory=Platform)
+    warmup_image: str = ""
     faults: dict[Key, Problem] = field(default_factory=dict)
     asked: dict[Key, datetime] = field(default_factory=dict)
     silent: dict[Key, dict[int, Answer]] = field(default_factory=dict)
@@ -135,7 +136,7 @@ class Loop:
     async def turn(self, key: Key) -> datetime | None:
         """The six verbs. Returns when to look again."""
         live = self.cache.parents.get(key)  # what this turn has seen, whatever comes in while it asks
-        world = observe(self.cache, key, self.clock(), frozenset(self.sources))
+        world = observe(self.cache, key, self.clock(), Means(frozenset(self.sources), self.warmup_image))
         if live is None or world is None:
             self._forget(key)
             return None

@@ -1,6 +1,6 @@
 """Caches -> World: one frozen value per turn. Reads memory only; the clock is an argument."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
@@ -21,7 +21,15 @@ SETTLING = timedelta(seconds=2)
 ASKED = (*Action, "requested-by", "requested-groups")
 
 
-def observe(cache: Cache, key: Key, now: datetime, sources: frozenset[str]) -> World | None:
+@dataclass(frozen=True)
+class Means:
+    """What the administrator gave: the names of the metric sources, the image that warms pods."""
+
+    sources: frozenset[str]
+    warmup_image: str = ""
+
+
+def observe(cache: Cache, key: Key, now: datetime, means: Means) -> World | None:
     """The world of one ModelDeployment; None when it is gone or going."""
     live = cache.parents.get(key)
     if not live or live["metadata"].get("deletionTimestamp"):
@@ -41,6 +49,7 @@ def observe(cache: Cache, key: Key, now: datetime, sources: frozenset[str]) -> W
         status=_status(live),
         problem=problem,
         runtime=None,
+        warmup_image=means.warmup_image,
         configs=_configs(cache, key[0], spec) if spec else {},
         workloads=_workloads(mine),
         snapshots={c.name: c.seen for c in mine if c.kind == "ControllerRevision" and isinstance(c.seen, Snapshot)},
@@ -57,7 +66,7 @@ def observe(cache: Cache, key: Key, now: datetime, sources: frozenset[str]) -> W
         rival=next((_both(c) for c in mine if _is_ambiguous(c)), cache.rivals.get(key, "")),
         annotations=_asked(meta.get("annotations") or {}),
     )
-    return resolve(_settling(world), lambda: _runtimes(cache), sources) if spec else world
+    return resolve(_settling(world), lambda: _runtimes(cache), means.sources) if spec else world
 
 
 def _asked(annotations: dict[str, str]) -> dict[str, str]:

@@ -6,12 +6,12 @@ Read from one YAML file. A mistake in it ends the start with one line; nothing h
 import os
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import Field, ValidationError
 
-from penstock.api.fields import Frozen, Name
+from penstock.api.fields import Frozen, Image, Name
 from penstock.model.platform import Platform
 from penstock.shell.platform import Gateway, ModelNetworks, make_platform, unused
 from penstock.shell.sources import MetricSource
@@ -31,6 +31,7 @@ class Settings(Frozen):
 
     namespace: str = ""
     verified_actions: bool = False  # whether admission policies vouch for who asked; the chart that brings them says so
+    warmup_image: Image | Literal[""] = ""  # of the container that warms pods; the chart names the operator's own
     metric_sources: dict[Name, MetricSource] = Field(default={}, max_length=16)
     external_metrics: ExternalMetrics | None = None
     gateway: Gateway = Gateway()
