@@ -52,9 +52,9 @@ def _seen(world: World, status: Status) -> Status:
         "leaving": [g for g in status.leaving if not _is_over(world, g)],
     }
     if status.stable:
-        update["stable"] = status.stable.model_copy(update={"weight": _weight(world, status.stable)})
+        update["stable"] = status.stable.model_copy(update=_reached(world, status.stable))
     if status.candidate:
-        update["candidate"] = status.candidate.model_copy(update={"weight": _weight(world, status.candidate)})
+        update["candidate"] = status.candidate.model_copy(update=_reached(world, status.candidate))
     return status.model_copy(update=update)
 
 
@@ -62,6 +62,10 @@ def _is_over(world: World, gone: Leaving) -> bool:
     if gone.given:
         return gone.revision not in world.given.deployments
     return traffic.is_gone(world, gone.revision, gone.after) and ("Deployment", gone.revision) not in world.owned
+
+
+def _reached(world: World, side: Serving | Trying) -> dict[str, object]:
+    return {"weight": _weight(world, side), "url": names.address(side.revision, world.namespace)}
 
 
 def _weight(world: World, side: Serving | Trying) -> int:
@@ -166,6 +170,7 @@ def _children(world: World, status: Status) -> list[Manifest]:
     if known and not _points_well(world, status):
         made += adoption.untaken(world, front, desired.make_shared(world, front, known))
         made += desired.make_preview(world, behind, known.port)
+    made += desired.make_named(world, traffic.named(world, status))
     return made + desired.make_route(world, traffic.shares(world, status))
 
 
