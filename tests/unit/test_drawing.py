@@ -25,9 +25,9 @@ def world(step: int = 0, seen: RouteSeen | None = None, ready: int = 2) -> World
     """v2 in a step of 5, 25, 50, 100 beside v1."""
     now = spell(NOW)
     steps = strategy.pin(replace(bare("v2"), status=Status(stable=Serving(revision=HOME))), direct=False)
-    tried = Trying(
-        revision=TRIED, steps=steps, step=step, sticky=PINNED, started_at=now, step_started_at=now, deadline_at=now
-    )
+    times = {"started_at": now, "step_started_at": now, "deadline_at": now}
+    had = steps[step - 1].weight if step else 0
+    tried = Trying(revision=TRIED, steps=steps, step=step, weight=had, sticky=PINNED, **times)
     status = Status(stable=Serving(revision=HOME, weight=100), candidate=tried)
     workloads = {HOME: Workload(2, 2), TRIED: Workload(2, ready)}
     owned = frozenset(("Service", name) for name in workloads)
@@ -46,6 +46,7 @@ def route(given: int, sticky: Sticky | None, programmed: bool = True) -> RouteSe
         pytest.param(0, route(0, PLACE, False), 0, PLACE, id="not taken over yet: nobody is drawn"),
         pytest.param(0, route(0, PLACE), 5, USERS, id="taken over: users"),
         pytest.param(0, route(5, USERS, False), 5, USERS, id="users stay while a change is taken over"),
+        pytest.param(1, route(0, PLACE, False), 0, PLACE, id="pods are back before their going is confirmed"),
         pytest.param(1, route(5, USERS), 25, USERS, id="the next step"),
         pytest.param(3, route(50, USERS), 100, PLACE, id="everybody has it: nobody is drawn"),
         pytest.param(0, route(0, OTHER), 0, replace(OTHER, revision=""), id="another draw's users leave it first"),

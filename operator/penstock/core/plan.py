@@ -170,8 +170,8 @@ def _children(world: World, status: Status) -> list[Manifest]:
     if known and not _points_well(world, status):
         made += adoption.untaken(world, front, desired.make_shared(world, front, known))
         made += desired.make_preview(world, behind, known.port)
-    made += desired.make_named(world, traffic.named(world, status))
-    return made + desired.make_route(world, traffic.shares(world, status))
+    made += desired.make_route(world, traffic.shares(world, status))  # before other routes: nothing waits longer
+    return made + desired.make_named(world, traffic.named(world, status))
 
 
 def _points_well(world: World, status: Status) -> bool:

@@ -122,7 +122,9 @@ def exposure(world: World, status: Status) -> int:
     if not candidate or not _ready(world, candidate.revision):
         return 0
     step = present_step(world, candidate)
-    if _arrived(world, status, step) and (step.weight in (0, 100) or drawing.is_laid(world, candidate)):
+    if step.weight not in (0, 100) and not drawing.is_laid(world, candidate):
+        return min(world.route.weights.get(candidate.revision, 0), step.weight) if world.route else 0
+    if _arrived(world, status, step):
         return step.weight
     return min(candidate.weight, step.weight)  # what it has been seen to have
 
