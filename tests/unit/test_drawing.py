@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from penstock.api.planned import PlannedSticky
 from penstock.api.spec import Spec
-from penstock.api.status import PlannedSticky, Serving, Status, Trying
+from penstock.api.status import Serving, Status, Trying
 from penstock.checks.routed import routed
 from penstock.core import drawing, strategy, traffic
 from penstock.model.schedule import spell

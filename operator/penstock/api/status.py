@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from penstock.api.fields import ShortText, Text, Time, Tolerant, list_map
+from penstock.api.planned import PlannedSticky
 
 Count = Annotated[int, Field(ge=0)]
 Percent100 = Annotated[int, Field(ge=0, le=100)]
@@ -157,17 +158,6 @@ class PlannedStep(Tolerant):
     """Whether the analysis must have passed before the next step."""
     approval: PlannedApproval | None = None
     """Who must agree before the next step."""
-
-
-class PlannedSticky(Tolerant):
-    """How users keep the revision that they were given, for one rollout."""
-
-    cookie: ShortText
-    """Name of the cookie."""
-    draw: ShortText
-    """Name of this rollout's draw; a cookie of another one counts for nothing."""
-    max_age: ShortText
-    """How long a browser keeps the cookie."""
 
 
 class Approved(Tolerant):

@@ -7,7 +7,8 @@ knows what is behind it refuses whoever belongs to it. So a share rises only onc
 from dataclasses import replace
 
 from penstock.api.fields import seconds
-from penstock.api.status import PlannedStep, PlannedSticky, Status, Trying
+from penstock.api.planned import PlannedSticky
+from penstock.api.status import PlannedStep, Status, Trying
 from penstock.model.names import digest
 from penstock.model.schedule import spell
 from penstock.model.values import Sticky, World
