@@ -81,7 +81,9 @@ def objects(control_plane: ControlPlane, name: str) -> list[Manifest]:
     wish = model(name, POLICIES[name])
     live = json.loads(control_plane.kubectl("apply", "-f", "-", "-o", "json", input=json.dumps(wish)).stdout)
     route = RouteSeen({}, programmed=True, uid="6a0b4f3e-0000-4000-8000-000000000001")
-    seen = replace(world(wish), uid=live["metadata"]["uid"], platform=PLATFORM, route=route, preview_route=route)
+    seen = replace(
+        world(wish), uid=live["metadata"]["uid"], platform=PLATFORM, route=route, beside={f"{name}-preview": route}
+    )
     made = access.make(seen)
     kinds = [each["kind"] for each in made]
     assert kinds.count("SecurityPolicy") == kinds.count("BackendTrafficPolicy") == 2 and "NetworkPolicy" in kinds

@@ -11,7 +11,7 @@ from penstock.api.status import PlannedMatch
 from penstock.api.traffic import Traffic
 from penstock.core.desired import make_object
 from penstock.model.faults import Rejected
-from penstock.model.values import Cohort, Manifest, Plan, RouteSeen, Shares
+from penstock.model.values import Cohort, Manifest, Plan, RouteSeen, Shares, Sticky
 from penstock.model.values import World as Seen
 from penstock.routing import gateway
 from penstock.shell.act import changes
@@ -40,13 +40,20 @@ LONG = ["churn-" + letter * 57 for letter in "abc"]
 WORD = "a" + "-_." * 42 + "z"
 HEADER, COOKIE = PlannedMatch(header="x-cohort", value="beta"), PlannedMatch(cookie="cohort", value="beta.1")
 ODDEST = (PlannedMatch(header=WORD, value=WORD), PlannedMatch(cookie=WORD, value=WORD), HEADER, COOKIE)
+QUERY = PlannedMatch(query=WORD, value=WORD)
+DRAW = Sticky("variant", "d1", (5, 25, 100), 3600)
+FULLEST = Sticky(f"penstock-{'n' * 63}-{'m' * 63}", "a" * 10, (*range(1, 16), 100), 99999 * 3600, LONG[2])
 TWO = {"churn-1": 95, "churn-2": 5}
 SHARES = {
     "one": Shares({"churn-1": 100}),
     "two": Shares(TWO),
     "header": Shares(TWO, Cohort("churn-2", (HEADER,))),
     "cookie": Shares(TWO, Cohort("churn-2", (COOKIE,))),
+    "query": Shares(TWO, Cohort("churn-2", (QUERY, HEADER))),
     "parked": Shares(TWO, Cohort()),
+    "place": Shares(TWO, None, None, DRAW),
+    "users": Shares(TWO, Cohort(), None, replace(DRAW, revision="churn-2")),
+    "most users": Shares({LONG[0]: 0, LONG[1]: 93, LONG[2]: 7}, None, None, FULLEST),
     "copies": Shares({"churn-1": 100, "churn-2": 0}, mirror=("churn-2", 1)),
     "all": Shares(dict(zip(LONG, (0, 99, 1), strict=True)), Cohort(LONG[0], ODDEST), (LONG[0], 100)),
 }
@@ -88,7 +95,8 @@ def test_a_route_is_taken_and_read_back_as_it_was_written(
     found = gateway.read(live)
     assert found.message.startswith(UNANSWERED)
     cohort = shares.cohort.revision if shares.cohort else ""
-    wanted = RouteSeen(shares.weights, False, cohort=cohort, mirror=shares.mirror, parked=shares.cohort == Cohort())
+    parked = shares.cohort == Cohort()
+    wanted = RouteSeen(shares.weights, False, cohort=cohort, mirror=shares.mirror, parked=parked, sticky=shares.sticky)
     assert replace(found, message="") == wanted
     assert is_settled(live, made)
 
@@ -109,6 +117,17 @@ def test_a_preview_is_taken_and_read_back(control_plane: ControlPlane, seen: See
     made = make_object(seen, "HTTPRoute", "churn-preview", {"spec": spec})
     (live,) = asyncio.run(applied(control_plane, made))
     assert gateway.read(live).weights == {LONG[0]: 100} and is_settled(live, made)
+
+
+@pytest.mark.parametrize("traffic", [TERSE, LONGEST], ids=["terse", "longest"])
+def test_a_route_of_requests_that_pick_their_revision_is_taken(
+    control_plane: ControlPlane, seen: Seen, traffic: Traffic
+) -> None:
+    picking = traffic.model_copy(update={"preview_header": WORD})
+    spec = gateway.make_named(picking, {LONG[0]: ("stable", LONG[0]), LONG[1]: ("candidate", LONG[1])})
+    made = make_object(seen, "HTTPRoute", "churn-revisions", {"spec": spec})
+    (live,) = asyncio.run(applied(control_plane, made))
+    assert gateway.backends(live["spec"]) == set(LONG[:2]) and is_settled(live, made)
 
 
 def test_the_schema_that_takes_them_is_a_strict_one(control_plane: ControlPlane, seen: Seen) -> None:

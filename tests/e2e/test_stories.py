@@ -9,7 +9,7 @@ import pytest
 from cluster import providers
 from examples.demo import setup
 from tests.e2e.conftest import Stage
-from tests.e2e.stories import access, canaries, lazy, others
+from tests.e2e.stories import access, canaries, lazy, others, users
 from tests.e2e.stories.play import Outcome, Story, open_house, play
 
 STORIES: dict[str, Story] = {
@@ -33,6 +33,10 @@ STORIES: dict[str, Story] = {
     "ab-by-header": others.ab_by_header,
     "ab-by-cookie": others.ab_by_cookie,
     "ab-bad": others.ab_bad,
+    "ab-by-query": users.ab_by_query,
+    "named": users.named,
+    "sticky": users.sticky,
+    "sticky-abort": users.sticky_abort,
     "rolling": others.rolling,
     "deleted": others.deleted,
     "orphaned": others.orphaned,

@@ -131,7 +131,7 @@ def kept(seen: World) -> World:
     """The world in which the gateway has taken all that keeps the policy, for the preview too."""
     preview = replace(seen.route or RouteSeen({}, programmed=True), uid="uid-3")
     hosts = seen.spec.rollout.blue_green.preview_hostnames if seen.spec and seen.spec.rollout.blue_green else []
-    seen = replace(seen, preview_route=preview if hosts else None)
+    seen = replace(seen, beside={f"{seen.name}-preview": preview} if hosts else {})
     made = {(m["kind"], m["metadata"]["name"]): m["metadata"]["annotations"] for m in access.make(seen)}
     said = {where: Said(notes[ANNOTATION_APPLIED], holds=True) for where, notes in made.items() if where[0] in READERS}
     return replace(seen, policies=said)

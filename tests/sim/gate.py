@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from penstock.routing import gateway
+from penstock.routing import rules
 from tests.fake.store import Store
 
 Object = dict[str, Any]
@@ -24,6 +24,7 @@ class Carried:
     weights: Weights = field(default_factory=dict)
     cohort: str = ""
     mirror: tuple[str, int] = ("", 0)
+    users: tuple[str, ...] = ()  # where those go who were drawn: who moved, who stays
 
     def part(self, name: str) -> float:
         """Requests that a revision gets, as a part of all that come; copies too."""
@@ -173,23 +174,40 @@ def selected(service: Object) -> str:
 
 def carried_by(route: Object | None) -> Carried:
     """What a route asks for, read from its own words."""
-    rules = route["spec"]["rules"] if route else []
-    apart = [rule for rule in rules if any("headers" in match for match in rule.get("matches", []))]
-    main = [rule for rule in rules if rule not in apart]
-    weights = {ref["name"]: ref.get("weight", 1) for rule in main for ref in rule.get("backendRefs", [])}
+    all_rules = [rule for rule in (route["spec"]["rules"] if route else []) if rule]
+    told = [rule for rule in all_rules if _asks_for_more(rule) and not _is_for_nobody(rule)]
+    main = [rule for rule in all_rules if not _asks_for_more(rule)]
+    weights = {ref["name"]: 0 for rule in all_rules[:1] for ref in rule.get("backendRefs", [])}
+    for ref in (ref for rule in main for ref in rule.get("backendRefs", [])):
+        weights[ref["name"]] = weights.get(ref["name"], 0) + ref.get("weight", 1)
     copies = [each["requestMirror"] for rule in main for each in rule.get("filters", [])]
-    told = [rule for rule in apart if rule["matches"][0]["headers"] != [gateway.NOBODY]]
+    cohort = [rule for rule in told if rule not in _of_users(all_rules)]
     return Carried(
         weights,
-        cohort=told[0]["backendRefs"][0]["name"] if told else "",
+        cohort=cohort[0]["backendRefs"][0]["name"] if cohort else "",
         mirror=(copies[0]["backendRef"]["name"], copies[0].get("percent", 100)) if copies else ("", 0),
+        users=tuple(rule["backendRefs"][0]["name"] for rule in told if rule in _of_users(all_rules)),
     )
+
+
+def _asks_for_more(rule: Object) -> bool:
+    return any("headers" in match or "queryParams" in match for match in rule.get("matches", []))
+
+
+def _is_for_nobody(rule: Object) -> bool:
+    return bool(rule["matches"][0].get("headers") == [rules.NOBODY])
+
+
+def _of_users(all_rules: list[Object]) -> list[Object]:
+    """The rules of those who were drawn: the two before the one that sets cookies."""
+    last = next((n for n, rule in enumerate(all_rules) if "filters" in rule["backendRefs"][0]), None)
+    return all_rules[last - 2 : last] if last is not None else []
 
 
 def backends(route: Object | None) -> set[str]:
     """Every Service that a route names."""
     carried = carried_by(route)
-    return {*carried.weights, carried.cohort, carried.mirror[0]} - {""}
+    return {*carried.weights, *carried.users, carried.cohort, carried.mirror[0]} - {""}
 
 
 def values_since(log: list[tuple[float, Any]], since: float) -> list[Any]:

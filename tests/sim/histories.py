@@ -18,6 +18,7 @@ from tests.fake.clock import run
 from tests.sim import laws_of_proof, laws_of_status, laws_of_traffic, wishes  # noqa: F401 - they register their laws
 from tests.sim.acts import ACTS, change
 from tests.sim.ends import FOR_PEOPLE, calm, complaints, ready_of, wait_until_quiet
+from tests.sim.gate import carried_by
 from tests.sim.laws import Broken, Court
 from tests.sim.machine import Nature
 from tests.sim.rough import Flapping, Landed, Rough
@@ -181,7 +182,7 @@ def _gist(landed: Landed) -> str:
         lists = {k: [o["revision"] for o in status[k]] for k in ("leaving", "rejected") if status.get(k)}
         return f"{gist} {ready['reason']}: {ready['message']} {lists or ''}"
     if live.get("kind") == "HTTPRoute":
-        return str([(ref["name"], ref["weight"]) for ref in live["spec"]["rules"][0]["backendRefs"]])
+        return str(carried_by(live))
     return str(live.get("spec", {}).get("replicas", "")) if landed.changes else "(nothing changed)"
 
 

@@ -7,12 +7,14 @@ from tests.sim.gate import Carried, backends, carried_by, selected
 from tests.sim.laws import Scene, law
 from tests.sim.rough import Rough
 
+PICKED = "churn-revisions"  # the route of requests that pick their revision: it carries no share
+
 
 @law("HTTPRoute")
 def weights_sum_to_100(scene: Scene) -> Iterator[str]:
     """A2 s3; and none is negative."""
     now = carried_by(scene.after).weights
-    if scene.after and (sum(now.values()) != 100 or min(now.values(), default=0) < 0):
+    if scene.after and scene.name != PICKED and (sum(now.values()) != 100 or min(now.values(), default=0) < 0):
         yield f"{now}"
 
 
@@ -26,6 +28,42 @@ def no_weight_rises_on_a_revision_that_cannot_answer(scene: Scene) -> Iterator[s
         anew = not before.weights and name == scene.revision("stable")  # somebody removed it; there is no other home
         if _rises(before, now, name) and not anew and not scene.sim.was_ready(name, scene.known):
             yield f"{name} gets {now} without ready pods"
+
+
+@law("HTTPRoute")
+def who_may_be_picked_is_ready_or_home(scene: Scene) -> Iterator[str]:
+    """A candidate is there to pick only once it has a ready pod; nobody else is but the stable revision."""
+    picked = {
+        ref["name"] for rule in (scene.after or {}).get("spec", {}).get("rules", []) for ref in rule["backendRefs"]
+    }
+    if scene.name != PICKED or not scene.landed.changes:
+        return
+    for name in picked - {scene.revision("stable")}:
+        if name != scene.revision("candidate") or not scene.sim.was_ready(name, scene.known):
+            yield f"{name} may be picked, the candidate is {scene.revision('candidate')}"
+
+
+@law("HTTPRoute")
+def users_keep_what_the_shares_say(scene: Scene) -> Iterator[str]:
+    """Who moved goes to the candidate and who stays to the stable revision; a place came before anybody was drawn."""
+    now = carried_by(scene.after)
+    if scene.name != "churn" or not now.users:
+        return
+    if now.users != (scene.revision("candidate"), scene.revision("stable")):
+        yield f"{now}, the candidate is {scene.revision('candidate')}"
+    places = [_places(live) for live in (scene.before, scene.after)]
+    if places[0] != places[1] and scene.sim.route_changed <= scene.known:
+        yield f"users are drawn at {places[1]}, and before there was {places[0]}"
+
+
+def _places(route: dict[str, Any] | None) -> list[tuple[int, list[int]]]:
+    """Where rules stand whose backends set something, and the chances of these."""
+    all_rules = enumerate(route["spec"]["rules"] if route else [])
+    return [
+        (number, [ref["weight"] for ref in rule["backendRefs"]])
+        for number, rule in all_rules
+        if any("filters" in ref for ref in rule["backendRefs"])
+    ]
 
 
 @law("HTTPRoute")
@@ -65,7 +103,7 @@ def the_last_arm_that_answers_keeps_its_traffic(scene: Scene) -> Iterator[str]:
 @law("Deployment", "Service", "HTTPRoute")
 def what_gets_traffic_is_not_removed(scene: Scene) -> Iterator[str]:
     """Removed, or taken to no pods at all, while the gateway sends it requests or the route lists it."""
-    if not _is_removed(scene) or scene.name == "churn-preview" or _may_give_way(scene):
+    if not _is_removed(scene) or scene.name in ("churn-preview", PICKED) or _may_give_way(scene):
         return
     if scene.kind == "HTTPRoute":
         yield "the route was removed"

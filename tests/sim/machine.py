@@ -18,6 +18,7 @@ from penstock.shell.telemetry import Telemetry
 from penstock.shell.watch import Watch
 from tests.fake.kube import Crash, FakeKube
 from tests.fake.store import Store
+from tests.sim.gate import carried_by
 
 Object = dict[str, Any]
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -159,8 +160,7 @@ class Sim:
     def weights(self) -> dict[str, int]:
         """Weights in the route now, by version."""
         live = self.store.get("HTTPRoute", "ml", "churn")
-        refs = live["spec"]["rules"][0]["backendRefs"] if live else []
-        return {self.version_of(ref["name"]): ref["weight"] for ref in refs}
+        return {self.version_of(name): weight for name, weight in carried_by(live).weights.items()}
 
     def _react(self, change: str, live: Object) -> None:
         """The other controllers."""
@@ -169,9 +169,9 @@ class Sim:
             self.born.pop(name, None) if kind == "Deployment" else None
         elif kind == "Deployment" and live.get("status", {}).get("seen") != live["spec"].get("replicas", 1):
             self._roll(name, live["spec"].get("replicas", 1))
-        elif kind == "HTTPRoute" and self.gateway:
+        elif (kind, name) == ("HTTPRoute", "churn") and self.gateway:
             self._program(live)
-        if kind == "HTTPRoute" and change != "DELETED":
+        if (kind, name) == ("HTTPRoute", "churn") and change != "DELETED":
             self._check_route(live)
 
     def _roll(self, name: str, replicas: int) -> None:
@@ -207,9 +207,8 @@ class Sim:
 
     def _check_route(self, live: Object) -> None:
         """Safety, at every write of the route: weights sum to 100, and none goes to a revision without ready pods."""
-        refs = live["spec"]["rules"][0]["backendRefs"]
-        assert sum(ref["weight"] for ref in refs) == 100, refs
-        now = {ref["name"]: ref["weight"] for ref in refs}
+        now = carried_by(live).weights
+        assert sum(now.values()) == 100, now
         before = self.history[-1] if self.history else {}
         for name, weight in now.items():
             if weight > before.get(name, 0):

@@ -23,6 +23,8 @@ def draw(random: Random) -> Object:
         "delay": random.choice(("0s", "3s", "10s")),
         "source": "default",
         "routed": routed,
+        "sticky": routed and random.random() < 0.4,
+        "named": routed and random.random() < 0.2,
         **draw_rollout(random, routed),
     }
 
@@ -48,7 +50,8 @@ def _shadow(random: Random) -> Object:
 
 
 def _cohort(random: Random) -> Object:
-    return {"abTest": {"match": [{"header": "x-cohort", "value": "beta"}], "duration": "8s"} | _approval(random)}
+    match = {random.choice(("header", "cookie", "query")): "x-cohort", "value": "beta"}
+    return {"abTest": {"match": [match], "duration": "8s"} | _approval(random)}
 
 
 def _bake(random: Random) -> Object:
@@ -127,6 +130,9 @@ def make(knobs: Object) -> Object:
         del made["spec"]["analysis"]
     if not knobs["routed"]:
         del made["spec"]["traffic"]
+    else:
+        made["spec"]["traffic"] |= {"sticky": {}} if knobs.get("sticky") and "canary" in rollout else {}
+        made["spec"]["traffic"] |= {"previewHeader": "x-revision"} if knobs.get("named") else {}
     return made
 
 

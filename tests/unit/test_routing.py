@@ -8,7 +8,7 @@ import pytest
 from penstock.api.status import PlannedMatch
 from penstock.api.traffic import Traffic
 from penstock.model.values import Cohort, RouteSeen, Shares
-from penstock.routing import gateway, service
+from penstock.routing import gateway, rules, service
 
 TRAFFIC = Traffic.model_validate({"gateway": {"name": "models"}, "hostnames": ["churn.corp"], "path": "/v2"})
 PATH = {"path": {"type": "PathPrefix", "value": "/v2"}}
@@ -27,7 +27,7 @@ def test_a_cohort_is_a_second_rule_and_leaves_the_first_as_it_was() -> None:
     main, cohort = gateway.make(TRAFFIC, Shares(WEIGHTS, Cohort("churn-2", (BETA, COOKIE))))["rules"]
     assert plain["rules"] == [main]
     assert main == {"matches": [PATH], "backendRefs": [backend("churn-1", weight=100), backend("churn-2", weight=0)]}
-    pattern = gateway.whole_cookie("cohort", "beta.1")
+    pattern = rules.whole_cookie("cohort", "beta.1")
     assert cohort == {
         "matches": [
             PATH | {"headers": [{"type": "Exact", "name": "x-cohort", "value": "beta"}]},
@@ -58,7 +58,7 @@ def test_what_would_match_every_request_is_never_made() -> None:
     with pytest.raises(AssertionError):
         gateway.make_preview(TRAFFIC, [], "churn-2")
     _, apart = gateway.make(TRAFFIC, Shares(WEIGHTS, Cohort("churn-2", ())))["rules"]
-    assert [match["headers"] for match in apart["matches"]] == [[gateway.NOBODY]]
+    assert [match["headers"] for match in apart["matches"]] == [[rules.NOBODY]]
 
 
 def test_a_parked_rule_is_there_for_nobody_and_leads_where_all_others_go() -> None:
@@ -86,7 +86,7 @@ COOKIES = [
 
 @pytest.mark.parametrize(("cookies", "belongs"), COOKIES, ids=[text or "none" for text, _ in COOKIES])
 def test_a_cookie_counts_only_whole(cookies: str, belongs: bool) -> None:
-    pattern = gateway.whole_cookie("cohort", "beta.1")
+    pattern = rules.whole_cookie("cohort", "beta.1")
     assert bool(re.fullmatch(pattern, cookies)) == belongs
     assert bool(re.search(pattern, cookies)) == belongs, "also for a gateway that looks for it anywhere"
 
@@ -119,8 +119,8 @@ def test_defaults_of_the_gateway_api_are_read_as_such() -> None:
 
 def test_a_cohort_is_found_wherever_its_rule_stands() -> None:
     apart = {"matches": [PATH | {"headers": [{"name": "x", "value": "y"}]}], "backendRefs": [{"name": "churn-2"}]}
-    for rules in ((MAIN, apart), (apart, MAIN)):
-        seen = gateway.read(route(*rules, conditions=TAKEN))
+    for order in ((MAIN, apart), (apart, MAIN)):
+        seen = gateway.read(route(*order, conditions=TAKEN))
         assert (seen.weights, seen.cohort) == ({"churn-1": 1}, "churn-2")
 
 

@@ -151,16 +151,23 @@ class Shadow(Frozen):
 
 
 class Match(Frozen):
-    """Requests that carry this header, or this cookie, with exactly this value."""
+    """Requests that carry this header, cookie or parameter of the query, with exactly this value."""
 
     model_config = ConfigDict(
-        json_schema_extra=rules(cel("has(self.header) != has(self.cookie)", "give exactly one of header and cookie"))
+        json_schema_extra=rules(
+            cel(
+                "[has(self.header), has(self.cookie), has(self.query)].filter(given, given).size() == 1",
+                "give exactly one of header, cookie and query",
+            )
+        )
     )
 
     header: Token | None = None
     """Name of a request header. Example: x-cohort."""
     cookie: Token | None = None
     """Name of a cookie. Example: cohort."""
+    query: Token | None = None
+    """Name of a parameter in the address. Example: variant."""
     value: Token
     """The value that it must have. Example: beta."""
 

@@ -46,6 +46,12 @@ class Spec(Frozen):
                 for kind, what in ROUTED.items()
             ),
             cel(
+                "!has(self.traffic) || !has(self.traffic.sticky)"
+                " || has(self.rollout) && has(self.rollout.canary) && self.rollout.canary.steps.size() <= 15",
+                "traffic.sticky needs rollout.canary with at most 15 steps: only weighted steps split users, and a gateway"
+                " tells no more than 16 shares apart",
+            ),
+            cel(
                 "!has(self.rollout) || !has(self.rollout.capacityPolicy) || self.rollout.capacityPolicy != 'Replace'"
                 " || !has(self.scaling) || !has(self.scaling.maxReplicas)",
                 "capacityPolicy: Replace needs a fixed number of replicas, as an autoscaler would take the room again:"

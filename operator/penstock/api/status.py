@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from penstock.api.fields import ShortText, Text, Time, Tolerant, list_map
+from penstock.api.planned import PlannedSticky
 
 Count = Annotated[int, Field(ge=0)]
 Percent100 = Annotated[int, Field(ge=0, le=100)]
@@ -95,6 +96,8 @@ class Serving(Tolerant):
     """Name of the revision, and of its Deployment and Service."""
     version: ShortText = ""
     """Its model.version."""
+    url: ShortText = ""
+    """Where this revision alone is reached inside the cluster, whatever its share."""
     weight: Percent100 = 0
     """Share in percent that the route was last seen to give it; without a gateway 100 once it is ready."""
 
@@ -117,6 +120,8 @@ class PlannedMatch(Tolerant):
     """Name of a request header."""
     cookie: ShortText | None = None
     """Name of a cookie, where it is not a header."""
+    query: ShortText | None = None
+    """Name of a parameter of the query, where it is neither."""
     value: ShortText
     """The value that it has."""
 
@@ -175,12 +180,16 @@ class Trying(Tolerant):
     """Name of the revision, and of its Deployment and Service."""
     version: ShortText = ""
     """Its model.version."""
+    url: ShortText = ""
+    """Where this revision alone is reached inside the cluster, whatever its share."""
     weight: Percent100 = 0
     """Share in percent that the route was last seen to give it."""
     step: Count = 0
     """Steps that are behind it; messages count the present one from 1."""
     steps: Annotated[list[PlannedStep], Field(max_length=25)] = []
     """The plan as it was when the rollout began; later edits of the spec's steps act on the next rollout."""
+    sticky: PlannedSticky | None = None
+    """How users keep their revision in this rollout; absent where they do not."""
     stable_replicas: Count = 0
     """Replicas of the stable revision when the rollout began; it keeps at least these until the candidate is promoted."""
     preflight: Text = ""

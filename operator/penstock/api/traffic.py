@@ -7,8 +7,9 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from penstock.api.fields import Frozen, HostName, Name, ObjectName, cel, rules, worded
+from penstock.api.fields import Frozen, HostName, Name, ObjectName, Period, cel, rules, worded
 from penstock.api.policy import Policy
+from penstock.api.rollout import Token
 
 _PATH = r"^/[-._~%!$&'()*+,;=:@/A-Za-z0-9]*$"
 
@@ -23,7 +24,12 @@ RoutePath = Annotated[
 ]
 
 
-ROUTED = {"hostnames": "host names", "path": "paths"}
+ROUTED = {
+    "hostnames": "host names",
+    "path": "paths",
+    "sticky": "cookies",
+    "previewHeader": "headers to tell requests apart",
+}
 KEPT_BY_GATEWAY = ("timeout", "retries", "rateLimit", "maxBody", "apiKey", "jwt", "tls")
 
 
@@ -36,6 +42,15 @@ class GatewayReference(Frozen):
     """Namespace of the Gateway. Default: the ModelDeployment's own."""
     section_name: ObjectName | None = None
     """Listener of the Gateway. Default: all that allow the route."""
+
+
+class Sticky(Frozen):
+    """Users keep the revision that they were given: they are drawn once in a rollout, and a cookie remembers it."""
+
+    cookie: Token | None = None
+    """Name of the cookie. Default: penstock-<namespace>-<name>. Example: variant."""
+    max_age: Period = "24h"
+    """How long a browser keeps it, from the draw on; whoever comes later is drawn anew. Default: 24h."""
 
 
 class Traffic(Frozen):
@@ -66,6 +81,12 @@ class Traffic(Frozen):
     """Host names that the route answers to. Default: every name of the listener. Example: [churn.models.corp]."""
     path: RoutePath = "/"
     """Path prefix that the route answers to, passed on unchanged. Default: /. Example: /v2/models/churn."""
+    sticky: Sticky | None = None
+    """In the weighted steps of a rollout, shares are of users, and each user keeps the revision that they were given.
+    Default: shares are of requests. Example: {maxAge: 8h}."""
+    preview_header: Token | None = None
+    """Name of a header by which a request picks its revision: candidate, stable, or the name of one of the two.
+    Default: none. Example: x-penstock-revision."""
 
     policy: Policy | None = None
     """Who may reach the model, how often, with how much, and for how long. Default: what the Gateway says for all."""

@@ -6,12 +6,14 @@ from penstock.model.values import Outcome, RouteSeen, Step, Verdict, World
 
 
 def routed(world: World, step: Step) -> Verdict:
-    """Read back from the route: share, cohort and copies; a plain Service is a route that gives all or nothing."""
+    """Read back from the route: share, cohort, copies, if users keep theirs; a plain Service gives all or nothing."""
     assert world.status.candidate and world.spec
     name, seen = world.status.candidate.revision, world.route or RouteSeen({}, programmed=False)
     as_planned = seen.weights.get(name, 0) == step.weight
     as_planned &= (seen.cohort == name) == bool(step.match)
     as_planned &= seen.mirror == ((name, step.mirror) if step.mirror else None)
+    keeps = world.status.candidate.sticky is not None and 0 < step.weight < 100
+    as_planned &= (seen.sticky is not None and seen.sticky.revision == name) == keeps
     outcome = Outcome.PASS if seen.programmed and as_planned else Outcome.WAIT
     message = seen.message or f"the gateway has not confirmed {spoken(step)} yet"
     return Verdict(outcome, Reason.WAITING_FOR_ROUTE, message)

@@ -97,8 +97,7 @@ def _routes(world: World) -> dict[str, RouteSeen]:
     """Our routes that are there, by name."""
     if not world.spec or not router_of(world.spec.traffic):
         return {}
-    found = {world.name: world.route, names.preview(world.name): world.preview_route}
-    return {name: route for name, route in found.items() if route}
+    return ({world.name: world.route} if world.route else {}) | dict(world.beside)
 
 
 def _specs(world: World, name: str) -> dict[str, Manifest]:

@@ -4,6 +4,8 @@ Whatever is not in the set is pruned; what a scaler owns is left out; every obje
 the spec says that it outlives the ModelDeployment.
 """
 
+from collections.abc import Collection, Mapping
+
 from penstock.api.spec import DeletionPolicy
 from penstock.core import config
 from penstock.model import names
@@ -125,6 +127,16 @@ def make_preview(world: World, revision: str, port: int) -> list[Manifest]:
         route = router.make_preview(world.spec.traffic, wish.preview_hostnames, revision)
         made.append(make_object(world, router.kind, name, {"spec": route}))
     return made
+
+
+def make_named(world: World, named: Mapping[str, Collection[str]]) -> list[Manifest]:
+    """The route of requests that pick their revision themselves; none where nobody may."""
+    assert world.spec
+    router = router_of(world.spec.traffic)
+    if not router or not world.spec.traffic.preview_header or not named:
+        return []
+    spec = router.make_named(world.spec.traffic, named)
+    return [make_object(world, router.kind, names.named(world.name), {"spec": spec})]
 
 
 def make_route(world: World, shares: Shares) -> list[Manifest]:

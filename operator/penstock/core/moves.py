@@ -9,7 +9,7 @@ from datetime import timedelta
 from penstock.api.fields import seconds, span
 from penstock.api.rollout import CapacityPolicy
 from penstock.api.status import Evidence, Leaving, PlannedStep, Refused, Serving, Status, StepKind, Trying
-from penstock.core import evidence, preflight, strategy
+from penstock.core import drawing, evidence, preflight, strategy
 from penstock.core.history import ended, may_return
 from penstock.model.reasons import Reason
 from penstock.model.schedule import spell
@@ -49,11 +49,13 @@ def start(world: World, aim: Aim) -> Turn:
     """Begin to try a revision: the plan is pinned, the first step is entered."""
     assert world.spec
     status, rollout = world.status, world.spec.rollout
+    steps = strategy.pin(world, direct=may_return(world, aim.revision))
     candidate = Trying(
         revision=aim.revision,
         version=aim.version,
         undo_by=aim.undo_by,
-        steps=strategy.pin(world, direct=may_return(world, aim.revision)),
+        steps=steps,
+        sticky=drawing.pin(world, aim.revision, steps),
         stable_replicas=strategy.running(world),
         preflight=preflight.lacks(world, aim.revision)[:1024],
         replaces=status.stable is not None and rollout.capacity_policy is CapacityPolicy.REPLACE,

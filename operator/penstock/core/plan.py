@@ -54,9 +54,9 @@ def _seen(world: World, status: Status) -> Status:
         "leaving": [g for g in status.leaving if not _is_over(world, g)],
     }
     if status.stable:
-        update["stable"] = status.stable.model_copy(update={"weight": _weight(world, status.stable)})
+        update["stable"] = status.stable.model_copy(update=_reached(world, status.stable))
     if status.candidate:
-        update["candidate"] = status.candidate.model_copy(update={"weight": _weight(world, status.candidate)})
+        update["candidate"] = status.candidate.model_copy(update=_reached(world, status.candidate))
     return status.model_copy(update=update)
 
 
@@ -64,6 +64,10 @@ def _is_over(world: World, gone: Leaving) -> bool:
     if gone.given:
         return gone.revision not in world.given.deployments
     return traffic.is_gone(world, gone.revision, gone.after) and ("Deployment", gone.revision) not in world.owned
+
+
+def _reached(world: World, side: Serving | Trying) -> dict[str, object]:
+    return {"weight": _weight(world, side), "url": names.address(side.revision, world.namespace)}
 
 
 def _weight(world: World, side: Serving | Trying) -> int:
@@ -179,7 +183,8 @@ def _children(world: World, status: Status) -> list[Manifest]:
         made += [each for each in shared if not (each["kind"] == "Service" and _points_well(world, front))]
         made += access.guard(world, desired.make_preview(world, behind, known.port))
     made += access.make(world)
-    return made + access.guard(world, desired.make_route(world, traffic.shares(world, status)))
+    routes = desired.make_route(world, traffic.shares(world, status))  # before other routes: nothing waits longer
+    return made + access.guard(world, [*routes, *desired.make_named(world, traffic.named(world, status))])
 
 
 def _points_well(world: World, front: str) -> bool:

@@ -52,7 +52,7 @@ def _before(rollout: Rollout, judged: bool) -> Iterator[PlannedStep]:
         yield PlannedStep(
             kind=StepKind.COHORT,
             weight=0,
-            match=[PlannedMatch(header=m.header, cookie=m.cookie, value=m.value) for m in rollout.ab_test.match],
+            match=[PlannedMatch.model_validate(m.model_dump()) for m in rollout.ab_test.match],
             capacity=_percent(rollout.ab_test.capacity),
             duration=rollout.ab_test.duration,
             judged=True,

@@ -2,6 +2,7 @@
 
 from penstock.api.fields import span
 from penstock.api.status import Leaving, Status, StepKind
+from penstock.core import drawing
 from penstock.core.strategy import full_size, present_step
 from penstock.model.schedule import read
 from penstock.model.values import Cohort, Shares, Step, Workload, World
@@ -10,11 +11,12 @@ from penstock.model.values import Cohort, Shares, Step, Workload, World
 def shares(world: World, status: Status) -> Shares:
     """Who should get which requests; the weights sum to 100, or there are none because nothing can answer yet."""
     made, step = weights(world, status), _present(world, status)
+    drawn = drawing.draw(world, status, made)
     if not step or not status.candidate or not _arrived(world, status, step):
-        return Shares(made, _parked(world, status))
+        return Shares(made, _parked(world, status), sticky=drawn)
     name = status.candidate.revision
     cohort = Cohort(name, step.match) if step.match else _parked(world, status)
-    return Shares(made, cohort, (name, step.mirror) if step.mirror else None)
+    return Shares(made, cohort, (name, step.mirror) if step.mirror else None, drawn)
 
 
 def _parked(world: World, status: Status) -> Cohort | None:
@@ -120,6 +122,8 @@ def exposure(world: World, status: Status) -> int:
     if not candidate or not _ready(world, candidate.revision):
         return 0
     step = present_step(world, candidate)
+    if step.weight not in (0, 100) and not drawing.is_laid(world, candidate):
+        return min(world.route.weights.get(candidate.revision, 0), step.weight) if world.route else 0
     if _arrived(world, status, step):
         return step.weight
     return min(candidate.weight, step.weight)  # what it has been seen to have
@@ -139,6 +143,16 @@ def preview(world: World, status: Status) -> str:
     if status.candidate and step and (step.kind is StepKind.PREVIEW or not status.stable):
         return status.candidate.revision
     return front(world, status)
+
+
+def named(world: World, status: Status) -> dict[str, tuple[str, ...]]:
+    """By revision, the words that a request may pick it with; a candidate without a ready pod is none to pick."""
+    made: dict[str, tuple[str, ...]] = {}
+    if status.stable:
+        made[status.stable.revision] = ("stable", status.stable.revision)
+    if status.candidate and _ready(world, status.candidate.revision):
+        made[status.candidate.revision] = ("candidate", status.candidate.revision)
+    return made
 
 
 def _ready(world: World, revision: str) -> int:

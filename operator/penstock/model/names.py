@@ -42,6 +42,16 @@ def preview(owner: str) -> str:
     return f"{owner}-preview"
 
 
+def named(owner: str) -> str:
+    """Name of the route of requests that pick their revision themselves."""
+    return f"{owner}-revisions"
+
+
+def address(revision: str, namespace: str) -> str:
+    """Where a revision alone answers inside the cluster."""
+    return f"http://{revision}.{namespace}.svc"
+
+
 def labels(owner: str, revision: str | None = None) -> dict[str, str]:
     """Labels of an object that Penstock owns."""
     made = {LABEL_MANAGED: MANAGER, LABEL_NAME: owner}

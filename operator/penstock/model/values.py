@@ -67,19 +67,38 @@ class Cohort:
 
 
 @dataclass(frozen=True)
+class Sticky:
+    """Users are drawn once in a rollout: a cookie holds the name of the draw and the weight at which its user moves.
+
+    Without a revision there is a place for the draw and nobody is drawn.
+    """
+
+    cookie: str
+    draw: str
+    marks: tuple[int, ...]  # the weights at which users move, growing; the last is 100
+    seconds: int  # how long a browser keeps the cookie
+    revision: str = ""  # who gets the users whose mark is reached
+
+
+@dataclass(frozen=True)
 class Shares:
-    """Who gets which requests: weights by revision that sum to 100, a cohort, copies in percent for one revision."""
+    """Who gets which requests: weights by revision that sum to 100, a cohort, copies in percent for one revision.
+
+    Where the draw is in use, the weights are shares of users.
+    """
 
     weights: Mapping[str, int]
     cohort: Cohort | None = None
     mirror: tuple[str, int] | None = None
+    sticky: Sticky | None = None
 
 
 @dataclass(frozen=True)
 class RouteSeen:
     """What the route says, whether the gateway has taken it, its complaint; a Service is a route of one weight.
 
-    `parked` says that the route has a place for a cohort to which nobody belongs.
+    `parked` says that the route has a place for a cohort to which nobody belongs. While `sticky` has a revision the
+    weights are shares of users, not of requests: who asks often weighs more.
     """
 
     weights: Mapping[str, int]
@@ -88,6 +107,7 @@ class RouteSeen:
     cohort: str = ""
     mirror: tuple[str, int] | None = None
     parked: bool = False
+    sticky: Sticky | None = None
     taken_at: datetime | None = None  # when the gateway took a new route; its proxies know it a moment later
     uid: str = ""
 
@@ -152,7 +172,7 @@ class World:
     owned: frozenset[tuple[str, str]] = frozenset()
     route: RouteSeen | None = None
     settles_at: datetime | None = None  # until when the route is too new to be believed
-    preview_route: RouteSeen | None = None
+    beside: Mapping[str, RouteSeen] = field(default_factory=dict)  # our other routes, by name
     policies: Mapping[tuple[str, str], Said] = field(default_factory=dict)  # by kind and name
     platform: Platform = field(default_factory=Platform)
     given: Given = Given()

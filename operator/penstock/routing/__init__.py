@@ -16,13 +16,16 @@ class Router:
     kind: str
     make: Callable[[Traffic, Shares], Manifest]
     make_preview: Callable[[Traffic, Collection[str], str], Manifest]
+    make_named: Callable[[Traffic, Mapping[str, Collection[str]]], Manifest]
     read: Callable[[Mapping[str, Any]], RouteSeen]
     backends: Callable[[Manifest], set[str]]  # the Services that a spec leads to
 
 
 # Without a line here it is the plain Service, which every ModelDeployment has.
 ROUTERS = {
-    "gateway": Router("HTTPRoute", gateway.make, gateway.make_preview, gateway.read, gateway.backends),
+    "gateway": Router(
+        "HTTPRoute", gateway.make, gateway.make_preview, gateway.make_named, gateway.read, gateway.backends
+    ),
 }
 ROUTES = {router.kind: router for router in ROUTERS.values()}
 

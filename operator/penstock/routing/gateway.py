@@ -1,7 +1,8 @@
 """Gateway API: shares of the traffic by revision <-> one HTTPRoute of ours. No client: both sides are values.
 
-The main rule splits all requests by weight, and may copy some. The cohort's rule asks for a header beside the path; a
-gateway prefers it for that, wherever it stands. Two things are due to how gateways carry a route into their proxies:
+The main rule splits all requests by weight, and may copy some. The cohort's rule asks for a header, or a parameter of
+the query, beside the path; a gateway prefers it for that, wherever it stands. Users who keep their revision have rules
+of their own (`sticky`). Two things are due to how gateways carry a route into their proxies:
 
 - It stands last. What is programmed is named by a rule's place: in front it would push the main rule to another name,
   and for a moment everybody would get the candidate.
@@ -9,7 +10,6 @@ gateway prefers it for that, wherever it stands. Two things are due to how gatew
   when they are forgotten, so whoever belongs to it at that moment gets a 503. While it is parked nobody does.
 """
 
-import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
@@ -18,33 +18,53 @@ from penstock.api.status import PlannedMatch
 from penstock.api.traffic import Traffic
 from penstock.model.schedule import read as read_time
 from penstock.model.values import Cohort, Manifest, RouteSeen, Shares
-from penstock.routing.service import PORT
+from penstock.routing import rules, sticky
 
-NOBODY = {"type": "Exact", "name": "x-penstock-cohort", "value": "nobody"}
+ANY_COOKIE = {"type": "RegularExpression", "name": "Cookie", "value": ".*"}
 
 
 def make(traffic: Traffic, shares: Shares) -> Manifest:
     """The HTTPRoute's spec: the revisions' Services by weight, in the order given, then who is treated apart."""
     copies = {"filters": [_mirror(*shares.mirror)]} if shares.mirror else {}
-    backends = [_backend(name, weight) for name, weight in shares.weights.items()]
-    main = {"matches": [_path(traffic)], **copies, "backendRefs": backends}
+    lasts = shares.sticky is not None and shares.sticky.revision != ""
+    weights = sticky.way_back(shares.weights, shares.sticky) if shares.sticky and lasts else shares.weights
+    backends = [rules.backend(name, weight) for name, weight in weights.items()]
+    everybody = [rules.path(traffic)]
+    main = {"matches": rules.parked(traffic) if lasts else everybody, **copies, "backendRefs": backends}
     apart = [_cohort_rule(traffic, shares.cohort, backends)] if shares.cohort else []
-    return _spec(traffic, traffic.hostnames, [main, *apart])
+    drawn = sticky.make(traffic, shares.sticky, shares.weights) if shares.sticky else []
+    return _spec(traffic, traffic.hostnames, [main, *apart, *drawn])
 
 
 def make_preview(traffic: Traffic, hostnames: Collection[str], revision: str) -> Manifest:
     """The spec of a second HTTPRoute: under these host names, all requests to one revision."""
     assert hostnames  # without one it would answer to every name that the listener has
-    return _spec(traffic, hostnames, [{"matches": [_path(traffic)], "backendRefs": [_backend(revision, 100)]}])
+    everybody = {"matches": [rules.path(traffic)], "backendRefs": [rules.backend(revision, 100)]}
+    return _spec(traffic, hostnames, [everybody])
 
 
-def _spec(traffic: Traffic, hostnames: Collection[str], rules: list[Manifest]) -> Manifest:
+def make_named(traffic: Traffic, named: Mapping[str, Collection[str]]) -> Manifest:
+    """The spec of another HTTPRoute: requests that name a revision in a header reach it, whatever the shares say.
+
+    Where several rules fit, more headers win: beside a cookie it asks for the cookie's header too, whatever is in it.
+    It is a route of its own, so that coming and going it moves no rule of the one that everybody depends on.
+    """
+    assert traffic.preview_header
+    made = []
+    for revision, words in named.items():
+        headers = [rules.exactly(traffic.preview_header, word) for word in words]
+        matches = [rules.path(traffic) | {"headers": more} for each in headers for more in ([each], [each, ANY_COOKIE])]
+        made.append({"matches": matches, "backendRefs": [rules.backend(revision, 100)]})
+    return _spec(traffic, traffic.hostnames, made)
+
+
+def _spec(traffic: Traffic, hostnames: Collection[str], all_rules: list[Manifest]) -> Manifest:
     ref = traffic.gateway
     assert ref
     parent = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": ref.name}
     parent |= {"namespace": ref.namespace} if ref.namespace else {}
     parent |= {"sectionName": ref.section_name} if ref.section_name else {}
-    spec: Manifest = {"parentRefs": [parent], "rules": rules}
+    spec: Manifest = {"parentRefs": [parent], "rules": all_rules}
     return spec | ({"hostnames": list(hostnames)} if hostnames else {})
 
 
@@ -53,20 +73,8 @@ def backends(spec: Manifest) -> set[str]:
     return {ref["name"] for rule in spec["rules"] for ref in rule["backendRefs"]}
 
 
-def _path(traffic: Traffic) -> Manifest:
-    return {"path": {"type": "PathPrefix", "value": traffic.path}}
-
-
-def _backend(revision: str, weight: int) -> Manifest:
-    return _service(revision) | {"weight": weight}
-
-
-def _service(revision: str) -> Manifest:
-    return {"group": "", "kind": "Service", "name": revision, "port": PORT}
-
-
 def _mirror(revision: str, percent: int) -> Manifest:
-    return {"type": "RequestMirror", "requestMirror": {"backendRef": _service(revision), "percent": percent}}
+    return {"type": "RequestMirror", "requestMirror": {"backendRef": rules.service(revision), "percent": percent}}
 
 
 def _cohort_rule(traffic: Traffic, cohort: Cohort, main: list[Manifest]) -> Manifest:
@@ -74,43 +82,40 @@ def _cohort_rule(traffic: Traffic, cohort: Cohort, main: list[Manifest]) -> Mani
 
     A parked rule has the main rule's backends, so that there is something behind it when its cohort comes and goes.
     """
-    headers = [_header(each) for each in cohort.match] or [NOBODY]
-    matches = [_path(traffic) | {"headers": [each]} for each in headers]
-    return {"matches": matches, "backendRefs": [_backend(cohort.revision, 100)] if cohort.match else main}
+    matches = [rules.path(traffic) | _asked(each) for each in cohort.match] or rules.parked(traffic)
+    return {"matches": matches, "backendRefs": [rules.backend(cohort.revision, 100)] if cohort.match else main}
 
 
-def _header(match: PlannedMatch) -> Manifest:
+def _asked(match: PlannedMatch) -> Manifest:
+    """What a request must have beside the path."""
+    if match.query:
+        return {"queryParams": [rules.exactly(match.query, match.value)]}
     if match.header:
-        return {"type": "Exact", "name": match.header, "value": match.value}
+        return {"headers": [rules.exactly(match.header, match.value)]}
     assert match.cookie
-    return {"type": "RegularExpression", "name": "Cookie", "value": whole_cookie(match.cookie, match.value)}
-
-
-def whole_cookie(name: str, value: str) -> str:
-    """A pattern for the one header that carries all cookies: this cookie is among them, with exactly this value.
-
-    Some gateways look for a pattern anywhere in the header, so it says itself that it wants all of it.
-    """
-    return rf"^(.*;)?[ \t]*{re.escape(name)}={re.escape(value)}[ \t]*(;.*)?$"
+    return {"headers": [rules.cookie(match.cookie, match.value)]}
 
 
 def read(route: Mapping[str, Any]) -> RouteSeen:
     """Who gets which requests by the route's own words; whether all parents have taken it; what one complains of."""
     spec = route.get("spec") or {}
-    rules = spec.get("rules") or []
-    main: Manifest = next((rule for rule in rules if not _is_apart(rule)), {})
-    apart: Manifest = next((rule for rule in rules if _is_apart(rule)), {})
-    parked = _is_parked(apart)
+    rest, drawn = sticky.split(spec.get("rules") or [])
+    draw = sticky.read(drawn)
+    lasts = draw is not None and draw.revision != ""
+    main: Manifest = next((rule for rule in rest if lasts or not _is_apart(rule)), {})
+    apart: Manifest = next((rule for rule in rest if rule is not main and _is_apart(rule)), {})
+    parked = rules.is_parked(apart)
     answers = [_answer(route, ref) for ref in spec.get("parentRefs") or []]
     return RouteSeen(
-        _weights(main),
+        dict.fromkeys(rules.weights(main), 0) | rules.weights(drawn[-1]) if lasts else rules.weights(main),
         programmed=all(a == "" for a in answers),
         message=next((a for a in answers if a), ""),
-        cohort="" if parked else next(iter(_weights(apart)), ""),
+        cohort="" if parked else next(iter(rules.weights(apart)), ""),
         mirror=_copies(main),
         parked=parked,
         taken_at=_taken_at(route),
         uid=(route.get("metadata") or {}).get("uid", ""),
+        sticky=draw,
     )
 
 
@@ -125,16 +130,7 @@ def _taken_at(route: Mapping[str, Any]) -> datetime | None:
 
 def _is_apart(rule: Mapping[str, Any]) -> bool:
     """True for the cohort's rule: it asks for more than a path."""
-    return any(match.get("headers") for match in rule.get("matches") or [])
-
-
-def _is_parked(rule: Mapping[str, Any]) -> bool:
-    headers = [header for match in rule.get("matches") or [] for header in match.get("headers") or []]
-    return bool(headers) and all(header["name"] == NOBODY["name"] for header in headers)
-
-
-def _weights(rule: Mapping[str, Any]) -> dict[str, int]:
-    return {ref["name"]: ref.get("weight", 1) for ref in rule.get("backendRefs") or []}
+    return any(match.get("headers") or match.get("queryParams") for match in rule.get("matches") or [])
 
 
 def _copies(rule: Mapping[str, Any]) -> tuple[str, int] | None:

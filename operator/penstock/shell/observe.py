@@ -10,10 +10,10 @@ from penstock.api.spec import Spec
 from penstock.api.status import Status
 from penstock.core.actions import Action
 from penstock.core.resolve import resolve
-from penstock.model.names import PREFIX, preview
+from penstock.model.names import PREFIX
 from penstock.model.reasons import Reason
 from penstock.model.values import Config, Given, Problem, RouteSeen, Said, Snapshot, Workload, World
-from penstock.routing import Router, router_of
+from penstock.routing import ROUTES, Router, router_of
 from penstock.shell.cache import Cache, Child, Front, Key, Object, Scale, Scaler
 
 # Measured: up to 120 ms. Times in a status are whole seconds, so that of two at least one has passed.
@@ -55,9 +55,7 @@ def observe(cache: Cache, key: Key, now: datetime, means: Means) -> World | None
         snapshots={c.name: c.seen for c in mine if c.kind == "ControllerRevision" and isinstance(c.seen, Snapshot)},
         owned=frozenset((c.kind, c.name) for c in mine if c.kind != "Pod"),
         route=_route(mine, key[1], router_of(spec.traffic) if spec else None),
-        preview_route=_route(mine, preview(key[1]), router_of(spec.traffic))
-        if spec and spec.rollout.blue_green
-        else None,
+        beside=_beside(mine, key[1]),
         policies={(c.kind, c.name): c.seen for c in mine if isinstance(c.seen, Said)},
         given=_given(given, key[1]),
         ports=next((c.seen.ports for c in (*mine, *given) if _is_apex(c, key[1])), ()),
@@ -101,6 +99,11 @@ def _route(mine: list[Child], name: str, router: Router | None) -> RouteSeen | N
     seen = next((c.seen for c in mine if (c.kind, c.name) == (kind, name)), None)
     found = seen.route if isinstance(seen, Front) else seen
     return found if isinstance(found, RouteSeen) else None
+
+
+def _beside(mine: list[Child], name: str) -> dict[str, RouteSeen]:
+    """Our routes beside the one that carries the shares: of a preview, of requests that pick their revision."""
+    return {c.name: c.seen for c in mine if c.kind in ROUTES and c.name != name and isinstance(c.seen, RouteSeen)}
 
 
 def _settling(world: World) -> World:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from typing import Any
 
+from examples.demo.records import Answer
 from tests.e2e.stories.crowd import Crowd, versions
 from tests.e2e.stories.scene import NAMESPACE, Scene
 
@@ -57,9 +58,15 @@ async def shadow(scene: Scene) -> None:
     wish = {"shadow": {"percent": 50, "duration": "5s"}}
     await scene.apply("v1", wish)
     await scene.settled("v1")
-    scene.crowd()
+    crowd = scene.crowd()
+    await scene.until(lambda _: len(crowd.answers) >= 200)
+    alone = len(crowd.answers)
     await scene.apply("v2", wish)
+    await scene.step(0)
+    begin = time.time()
     await scene.until(lambda s: s.candidate.get("step") == 1 or s.status["stable"]["version"] == "v2")
+    while_copied = [a for a in crowd.answers if a.sent > begin]
+    scene.note(p99_ms_alone=_p99(crowd.answers[:alone]), p99_ms_while_copied=_p99(while_copied))
     copied = max(
         sum(e["candidate"]["total"] for e in (x.seen["status"].get("candidate") or {}).get("evidence", []))
         for x in scene.sights("ModelDeployment")
@@ -70,6 +77,11 @@ async def shadow(scene: Scene) -> None:
     assert set(versions(a for a in scene.answers() if a.sent < entered - 0.5)) == {"v1"}
     await scene.settled("v2")
     scene.no_failure()
+
+
+def _p99(answers: list[Answer]) -> int:
+    """Milliseconds that all but one in a hundred answers came within."""
+    return round(1000 * sorted(a.seconds for a in answers)[max(0, len(answers) * 99 // 100 - 1)])
 
 
 async def shadow_bad(scene: Scene) -> None:
