@@ -18,6 +18,7 @@ from penstock.shell.telemetry import Telemetry
 from penstock.shell.watch import Watch
 from tests.fake.kube import Crash, FakeKube
 from tests.fake.store import Store
+from tests.sim.pods import Pods
 
 Object = dict[str, Any]
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -85,6 +86,7 @@ class Sim:
         self.history: list[dict[str, int]] = []
         self.born: dict[str, float] = {}
         self.jump = timedelta()
+        self.pods = Pods(self.store)
         self.store.subscribe(self._react)
         self.store.apply(RUNTIME, "admin")
         self.start_operator()

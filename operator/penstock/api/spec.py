@@ -57,7 +57,7 @@ class Scaling(Frozen):
 
 
 JUDGED = {"canary": "canary", "shadow": "shadow", "abTest": "test"}
-ROUTED = {"canary": "split traffic by weight", "shadow": "copy requests", "abTest": "tell requests apart"}
+ROUTED = {"shadow": "copy requests", "abTest": "tell requests apart"}
 
 
 class DeletionPolicy(StrEnum):

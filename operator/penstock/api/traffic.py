@@ -3,6 +3,7 @@
 Shapes and cross-field rules only. A field is listed here when it acts, not before.
 """
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
@@ -36,6 +37,13 @@ class GatewayReference(Frozen):
     """Listener of the Gateway. Default: all that allow the route."""
 
 
+class OnShareUnreachable(StrEnum):
+    """What happens where the pods cannot give a step's exact share."""
+
+    REFUSE = "Refuse"
+    NEAREST = "Nearest"
+
+
 class Traffic(Frozen):
     """How clients reach the model."""
 
@@ -54,6 +62,10 @@ class Traffic(Frozen):
     """Host names that the route answers to. Default: every name of the listener. Example: [churn.models.corp]."""
     path: RoutePath = "/"
     """Path prefix that the route answers to, passed on unchanged. Default: /. Example: /v2/models/churn."""
+    on_share_unreachable: OnShareUnreachable = OnShareUnreachable.REFUSE
+    """Without a gateway a share is k of n pods, so not every one can be had. Refuse: a rollout with a step whose exact
+    weight the pods cannot give is not begun. Nearest: the step gets the nearest share that they can give, which the
+    plan in status shows. Default: Refuse. With a gateway it means nothing."""
 
     @property
     def router(self) -> str:

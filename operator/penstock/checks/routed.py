@@ -6,14 +6,15 @@ from penstock.model.values import Outcome, RouteSeen, Step, Verdict, World
 
 
 def routed(world: World, step: Step) -> Verdict:
-    """Read back from the route: share, cohort and copies; a plain Service is a route that gives all or nothing."""
+    """Read back from the route: share, cohort and copies; a plain Service is a route, and its pods are the weights."""
     assert world.status.candidate and world.spec
     name, seen = world.status.candidate.revision, world.route or RouteSeen({}, programmed=False)
     as_planned = seen.weights.get(name, 0) == step.weight
     as_planned &= (seen.cohort == name) == bool(step.match)
     as_planned &= (seen.mirror == (name, step.mirror)) == bool(step.mirror)
     outcome = Outcome.PASS if seen.programmed and as_planned else Outcome.WAIT
-    message = seen.message or f"the gateway has not confirmed {spoken(step)} yet"
+    by = "the gateway has not confirmed" if world.spec.traffic.gateway else "the pods in rotation do not give it"
+    message = seen.message or f"{by} {spoken(step)} yet"
     return Verdict(outcome, Reason.WAITING_FOR_ROUTE, message)
 
 

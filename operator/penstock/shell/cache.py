@@ -15,6 +15,7 @@ from penstock.model.kinds import KINDS
 from penstock.model.names import ANNOTATION_APPLIED, LABEL_CONFIG, LABEL_NAME, LABEL_REVISION, digest
 from penstock.model.values import Config, Manifest, RouteSeen, Snapshot
 from penstock.routing import ROUTES, service
+from penstock.shell import pods
 
 Object = dict[str, Any]
 Key = tuple[str, str]
@@ -264,36 +265,13 @@ def _applied(live: Object) -> str:
     return str((live["metadata"].get("annotations") or {}).get(ANNOTATION_APPLIED, ""))
 
 
-def _trouble(live: Object) -> str:
-    """Why a pod is not ready, in the words of the kubelet or the scheduler; empty while it is merely starting."""
-    status = live.get("status") or {}
-    if live["metadata"].get("deletionTimestamp"):
-        return ""
-    for condition in status.get("conditions") or []:
-        if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return f"{condition.get('reason')}: {condition.get('message', '')}"[:300]
-    for container in status.get("containerStatuses") or []:
-        ended = (container.get("lastState") or {}).get("terminated") or (container.get("state") or {}).get("terminated")
-        waiting = (container.get("state") or {}).get("waiting") or {}
-        if ended and not container.get("ready"):
-            return _ended(container, ended, waiting)
-        if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
-            return f"{waiting['reason']}: {waiting.get('message', '')}"[:300]
-    return ""
-
-
-def _ended(container: Object, ended: Object, waiting: Object) -> str:
-    cause = ended.get("reason") or waiting.get("reason") or "ended"
-    return f"{waiting.get('reason') or cause}: the server ended with exit code {ended.get('exitCode')} ({cause})"
-
-
 def _snapshot(live: Object) -> Snapshot:
     return read_snapshot(live)
 
 
 _SEEN = {
     "Deployment": _scale,
-    "Pod": _trouble,
+    "Pod": pods.read,
     "ControllerRevision": _snapshot,
     "Service": _front,
     "HorizontalPodAutoscaler": _scaler,
