@@ -9,7 +9,7 @@ import pytest
 from cluster import providers
 from examples.demo import setup
 from tests.e2e.conftest import Stage
-from tests.e2e.stories import access, canaries, lazy, others, users
+from tests.e2e.stories import access, canaries, lazy, others, pods, users
 from tests.e2e.stories.play import Outcome, Story, open_house, play
 
 STORIES: dict[str, Story] = {
@@ -28,6 +28,8 @@ STORIES: dict[str, Story] = {
     "value-below": canaries.value_below,
     "blue-green": others.blue_green,
     "blue-green-by-service": others.blue_green_by_service,
+    "canary-by-pods": pods.good,
+    "canary-by-pods-bad": pods.bad,
     "shadow": others.shadow,
     "shadow-bad": others.shadow_bad,
     "ab-by-header": others.ab_by_header,

@@ -17,7 +17,7 @@ from penstock.core.resolve import resolve
 from penstock.core.template import make_snapshot, wanted_revision
 from penstock.model.names import ANNOTATION_APPLIED
 from penstock.model.schedule import spell
-from penstock.model.values import Config, Manifest, RouteSeen, Said, Snapshot, Workload, World
+from penstock.model.values import Config, Manifest, Pod, RouteSeen, Said, Snapshot, Workload, World
 from penstock.routing.access import READERS
 
 ROOT = Path(__file__).parents[2]
@@ -107,12 +107,14 @@ def middle(live: Manifest) -> World:
     )
     share = plan[step].weight
     weights = {home: 100 - share, mine: share}
+    splits = seen.spec.traffic.gateway or 0 < share < 100
     route = RouteSeen(
-        weights if seen.spec.traffic.gateway else {mine if share else home: 100},
+        weights if splits else {mine if share else home: 100},
         programmed=True,
         cohort=mine if plan[step].match else "",
         mirror=(mine, plan[step].mirror) if plan[step].mirror else None,
         uid="uid-2",
+        rotating=not seen.spec.traffic.gateway and 0 < share < 100,
     )
     there = replace(
         seen,
@@ -120,6 +122,7 @@ def middle(live: Manifest) -> World:
         generation=2,
         status=Status(stable=Serving(revision=home, version="before", weight=100 - share), candidate=candidate),
         workloads={home: Workload(3, 3), mine: Workload(3, 3)},
+        pods=tuple(Pod(f"{name}-{n}", f"{name}-{n}", name, True, True) for name in (home, mine) for n in range(3)),
         snapshots={home: snapshot(before), mine: replace(snapshot(seen), number=2)},
         route=route,
         owned=frozenset((kind, name) for kind in ("Deployment", "Service") for name in (home, mine)),

@@ -198,10 +198,14 @@ def test_the_room_for_a_candidate_is_only_listed(values: tuple[str, ...]) -> Non
             assert rule["verbs"] == ["list"]
 
 
-def test_pods_and_models_are_only_read() -> None:
-    for _, rule in operator_rules(render()):
-        if {"pods", "modeldeployments", "modelruntimes"} & set(rule["resources"]):
-            assert set(rule["verbs"]) == {"get", "list", "watch"}
+def test_models_are_only_read_and_pods_patched_at_most() -> None:
+    found = {
+        name: set(rule["verbs"])
+        for _, rule in operator_rules(render())
+        for name in {"pods", "modeldeployments", "modelruntimes"} & set(rule["resources"])
+    }
+    read = {"get", "list", "watch"}
+    assert found == {"pods": read | {"patch"}, "modeldeployments": read, "modelruntimes": read}
 
 
 def test_in_one_namespace_only_runtimes_are_seen_cluster_wide() -> None:

@@ -17,7 +17,7 @@ from tests.sim.machine import Object
 from tests.sim.rough import Rough
 
 Arguments = dict[str, Any]
-KINDS = ("ModelDeployment", "Deployment", "HTTPRoute", "ControllerRevision", "Service")
+KINDS = ("ModelDeployment", "Deployment", "HTTPRoute", "ControllerRevision", "Service", "Pod")
 REMOVABLE = ("Deployment", "Service", "HTTPRoute", "PodDisruptionBudget", "HorizontalPodAutoscaler")
 ACTIONS = ("promote", "promote-full", "abort", "retry", "approve", "skip", "undo", "pause")
 FAULTS: dict[str, Callable[[str], Exception]] = {
@@ -61,12 +61,14 @@ def target(sim: Rough, role: str) -> str:
 def draw_spec(random: Random) -> Arguments:
     new: list[Arguments] = [{"version": random.choice(("v1", "v2", "v2", "v3", "v3", "v4"))}] * 5
     new += [{"replicas": random.randint(1, 4)}, {"version": random.choice(("v2", "v3")), "replicas": 3}]
-    new += [wishes.draw_rollout(random, routed=True)]
+    new += [wishes.draw_rollout(random, routed=True), wishes.draw_rollout(random, routed=False)]
     return random.choice(new)
 
 
 def do_spec(sim: Rough, new: Arguments) -> None:
-    if "rollout" in new and not sim.routed:
+    if not sim.routed and {"shadow", "abTest"} & set(new.get("rollout", {})):
+        return  # refused at apply, as the preview's host names are
+    if not sim.routed and "previewHostnames" in new.get("rollout", {}).get("blueGreen", {}):
         return
     change(sim, new)
 
@@ -139,6 +141,14 @@ def do_pods(sim: Rough, how: Arguments) -> None:
     sim.strike_pods(target(sim, how["role"]), how["for"])
 
 
+def draw_evict(random: Random) -> Arguments:
+    return draw_pods(random) | {"count": random.choice((1, 1, 2))}
+
+
+def do_evict(sim: Rough, how: Arguments) -> None:
+    sim.replace_pods(target(sim, how["role"]), how["count"], how["for"])
+
+
 def draw_gateway(random: Random) -> Arguments:
     mode = random.choice(({"lag": 4.0}, {"lag": 12.0}, {"dead": True}, {"refuses": True}))
     return {"mode": mode, "for": random.choice((4, 15, 60))}
@@ -192,13 +202,25 @@ def do_remove(sim: Rough, how: Arguments) -> None:
 
 
 def draw_edit(random: Random) -> Arguments:
-    return {"what": random.choice(("route", "apex", "label", "wish")), "share": random.choice((0, 50, 100))}
+    what = random.choice(("route", "apex", "label", "wish", "pod"))
+    return {"what": what, "share": random.choice((0, 50, 100))}
 
 
 def do_edit(sim: Rough, how: Arguments) -> None:
+    if how["what"] == "pod":
+        _edit_pod(sim, how["share"])
+        return
     kind = {"route": "HTTPRoute", "apex": "Service", "label": "Service", "wish": "ModelDeployment"}[how["what"]]
     if sim.live(kind, "churn"):
         sim.store.edit((kind, "ml", "churn"), lambda live: EDITS[how["what"]](live, how["share"]), "somebody")
+
+
+def _edit_pod(sim: Rough, share: int) -> None:
+    """A hand on the rotation label of one pod."""
+    word = {"penstock.dev/rotation": "in" if share else "out"}
+    pods = sorted(live["metadata"]["name"] for live in sim.all_pods())
+    for name in pods[share * len(pods) // 101 :][:1]:
+        sim.store.edit(("Pod", "ml", name), lambda live: live["metadata"]["labels"].update(word), "somebody")
 
 
 def _edit_route(live: Object, share: int) -> None:
@@ -274,6 +296,7 @@ ACTS: dict[str, Act] = {
     "cut": Act(draw_cut, do_cut, 6),
     "twice": Act(span(10, 60), do_twice, 2),
     "pods": Act(draw_pods, do_pods, 10),
+    "evict": Act(draw_evict, do_evict, 8),
     "gateway": Act(draw_gateway, do_gateway, 8),
     "metrics": Act(draw_metrics, do_metrics, 6),
     "source": Act(span(5, 30), do_source, 2),

@@ -82,11 +82,31 @@ def complaints(sim: Rough, court: Court, calm_since: float) -> Iterator[str]:
             yield f"{wished} is not stable: {ready}"
     elif home["version"] == wished:
         yield from _serves(sim, status)
+    elif ready.get("reason") == "ShareUnreachable":
+        yield from _cannot_be_had(sim)
     elif ready.get("reason") != "RolledBack":
         yield f"neither {wished} nor rolled back: {ready}"
     else:
         yield from _is_true(sim, court, (status, nature, calm_since))
     yield from _leftovers(sim, status)
+
+
+def _cannot_be_had(sim: Rough) -> Iterator[str]:
+    """A step's weight is no whole number of pods. How many an autoscaler has made is not known here."""
+    knobs = sim.wishes[-1][1]
+    steps = knobs["rollout"].get("canary", {}).get("steps", [])
+    fits = not knobs["autoscaled"] and all(_fits(step, knobs) for step in steps)
+    if sim.routed or knobs.get("share") != "Refuse" or fits:
+        yield f"no share is out of reach: {knobs}"
+
+
+def _fits(step: Object, knobs: Object) -> bool:
+    full, replaces = knobs["replicas"], knobs["rollout"].get("capacityPolicy") == "Replace"
+    given = -(-int(step.get("capacity", f"{step['weight']}%").rstrip("%")) * full // 100)
+    given = min(given, full - 1) if replaces else given
+    home = full - given if replaces else full
+    pairs = ((k, m) for k in range(1, given + 1) for m in range(1, home + 1) if k + m >= full)
+    return any(100 * k == step["weight"] * (k + m) for k, m in pairs)
 
 
 def _waits_for_people(sim: Rough, status: Object) -> Iterator[str]:

@@ -1,15 +1,18 @@
 """The gateway as it really is: what it was asked, what it has taken over, and the requests that came of it.
 
-A wish without a gateway has a plain Service, which carries all to the revision that it selects, at once.
+A wish without a gateway has a plain Service, which carries all to the revision that it selects, or a part to each pod
+in rotation, at once.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from penstock.routing import rules
 from tests.fake.store import Store
+from tests.sim.pods import is_in, is_ready
 
 Object = dict[str, Any]
 Weights = dict[str, int]
@@ -25,6 +28,7 @@ class Carried:
     cohort: str = ""
     mirror: tuple[str, int] = ("", 0)
     users: tuple[str, ...] = ()  # where those go who were drawn: who moved, who stays
+    pods: dict[str, tuple[int, int]] = field(default_factory=dict)  # in rotation, and ready, by revision: no gateway
 
     def part(self, name: str) -> float:
         """Requests that a revision gets, as a part of all that come; copies too."""
@@ -40,7 +44,23 @@ class Carried:
         """Whether a revision gets what a planned step says."""
         cohort, mirror = name if step.get("match") else "", step.get("mirror", 0)
         copies = (name, mirror) if mirror else ("", 0)
+        if self.pods and 0 < step["weight"] < 100:
+            return 0 < self.weights.get(name, 0) < 100 and self.is_near(name, step["weight"])
         return self.weights.get(name, 0) == step["weight"] and (self.cohort, self.mirror) == (cohort, copies)
+
+    def is_near(self, name: str, weight: int) -> bool:
+        """Whether no other choice of as many pods or more, one or two of them exchanged, is nearer to the weight.
+
+        To the percent, as status has it: what differs by less is no reason to touch a pod.
+        """
+        others = [(n, m) for other, (n, m) in self.pods.items() if other != name and n]
+        if len(others) != 1:
+            return False
+        (mine, ready), (home, there) = self.pods[name], others[0]
+        changes = [(k, m) for k in (-1, 0, 1) for m in (-1, 0, 1) if k + m >= 0]
+        choices = [(mine + k, home + m) for k, m in changes if 1 <= mine + k <= ready and 1 <= home + m <= there]
+        offs = [abs(100 * k / (k + m) - weight) for k, m in choices]
+        return round(abs(100 * mine / (mine + home) - weight)) <= round(min(offs))
 
 
 class Place(Protocol):
@@ -53,6 +73,9 @@ class Place(Protocol):
 
     def live(self, kind: str, name: str) -> Object | None:
         """An object, to be read only."""
+
+    def all_pods(self) -> list[Object]:
+        """Every pod, to be read only."""
 
     def set_parents(self, parents: list[Object]) -> None:
         """What the controller says in the route's status."""
@@ -82,11 +105,26 @@ class Gate:
             self.newest = 0
             self.take(Carried())
         elif (kind, name) == ("Service", "churn") and not self.routed:
-            self.take(Carried({selected(live): 100} if selected(live) and not gone else {}))
+            self.take(self.balance())
+        elif kind == "Pod":
+            if not self.routed:
+                self.take(self.balance())
+            return
         elif (kind, name) == ("Service", "churn-preview"):
             self.previews.append((self.place.time(), "" if gone else selected(live)))
         if self.routed:
             self.program()
+
+    def balance(self) -> Carried:
+        """What the plain Service does, from its own words and its pods'."""
+        live = self.place.live("Service", "churn") or {}
+        if not is_rotating(live):
+            return Carried({selected(live): 100} if selected(live) else {})
+        alive = [pod for pod in self.place.all_pods() if not pod["metadata"].get("deletionTimestamp") and is_ready(pod)]
+        ready = Counter(pod["metadata"]["labels"]["penstock.dev/revision"] for pod in alive)
+        serving = Counter(pod["metadata"]["labels"]["penstock.dev/revision"] for pod in alive if is_in(pod))
+        shares = {name: round(100 * count / serving.total()) for name, count in serving.items()}
+        return Carried(shares, pods={name: (serving[name], ready[name]) for name in ready})
 
     def program(self) -> None:
         """The controller has seen the route and will answer, unless it is dead."""
@@ -170,6 +208,11 @@ class Gate:
 def selected(service: Object) -> str:
     """The revision that a Service leads to."""
     return str((service.get("spec", {}).get("selector") or {}).get("penstock.dev/revision", ""))
+
+
+def is_rotating(service: Object) -> bool:
+    """Whether a Service leads to the pods in rotation."""
+    return (service.get("spec", {}).get("selector") or {}).get("penstock.dev/rotation") == "in"
 
 
 def carried_by(route: Object | None) -> Carried:

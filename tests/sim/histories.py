@@ -15,7 +15,7 @@ from typing import Any
 
 from penstock.shell import watch
 from tests.fake.clock import run
-from tests.sim import laws_of_proof, laws_of_status, laws_of_traffic, wishes  # noqa: F401 - they register their laws
+from tests.sim import laws_of_proof, laws_of_rotation, laws_of_status, laws_of_traffic, wishes  # noqa: F401 - they register their laws
 from tests.sim.acts import ACTS, change
 from tests.sim.ends import FOR_PEOPLE, calm, complaints, ready_of, wait_until_quiet
 from tests.sim.gate import carried_by
@@ -183,6 +183,10 @@ def _gist(landed: Landed) -> str:
         return f"{gist} {ready['reason']}: {ready['message']} {lists or ''}"
     if live.get("kind") == "HTTPRoute":
         return str(carried_by(live))
+    if live.get("kind") == "Service":
+        return str(live["spec"]["selector"])
+    if live.get("kind") == "Pod":
+        return str(live["metadata"]["labels"].get("penstock.dev/rotation"))
     return str(live.get("spec", {}).get("replicas", "")) if landed.changes else "(nothing changed)"
 
 

@@ -196,12 +196,29 @@ def only_what_is_ours_is_written(scene: Scene) -> Iterator[str]:
             yield f"{where} is outside the namespace"
         if live["kind"] == "ModelDeployment":
             yield from _only_status(scene, live)
+        elif live["kind"] == "Pod":
+            yield from _only_a_label(scene, change, live)
         elif live["kind"] in OURS:
             owners = [ref["uid"] for ref in live["metadata"].get("ownerReferences") or [] if ref.get("controller")]
             if len(owners) != 1 or owners[0] not in uids:
                 yield f"{where} is not ours"
         elif live["kind"] != "Event" or change == "DELETED":
             yield f"{where} is no kind of ours"
+
+
+def _only_a_label(scene: Scene, change: str, live: Object) -> Iterator[str]:
+    """Of a pod nothing but its place in rotation, and never a pod more; it ends with what it is of."""
+    if scene.kind != "Pod":
+        if change == "ADDED" or not live["metadata"].get("deletionTimestamp"):
+            yield f"{change} a pod by {scene.landed.write}"
+        return
+    was, now = ({**one, "metadata": dict(one["metadata"])} for one in (scene.before or live, live))
+    labels = [one["metadata"].pop("labels") for one in (was, now)]
+    for one in (was, now):
+        one["metadata"].pop("resourceVersion")
+    changed = {key for key in {*labels[0], *labels[1]} if labels[0].get(key) != labels[1].get(key)}
+    if change != "MODIFIED" or was != now or changed - {"penstock.dev/rotation"}:
+        yield f"{change} a pod: {changed}"
 
 
 def _only_status(scene: Scene, live: Object) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tests.sim.gate import Carried, backends, carried_by, selected
+from tests.sim.gate import Carried, backends, carried_by, is_rotating, selected
 from tests.sim.laws import Scene, law
 from tests.sim.rough import Rough
 
@@ -135,6 +135,8 @@ def the_apex_points_to_pods_that_are_ready(scene: Scene) -> Iterator[str]:
     """A2 s1: the Service of the object's own name is never led from pods that answer to pods that do not."""
     if scene.name != "churn" or not scene.after:
         return
+    if is_rotating(scene.before or {}) or is_rotating(scene.after):
+        return  # `the_rotation_is_never_emptied`
     was, now = (selected(live or {}) for live in (scene.before, scene.after))
     decided = scene.known if scene.revision("stable") else min(scene.known, scene.court.left(was))
     if was != now and scene.sim.always_ready(was, decided) and not scene.sim.was_ready(now, scene.known):
@@ -152,14 +154,18 @@ def home_keeps_its_size(scene: Scene) -> Iterator[str]:
         yield f"{asked} replicas for home, the wish has {floor}"
 
 
-@law("ModelDeployment", "HTTPRoute", "Deployment", "HorizontalPodAutoscaler")
+@law("ModelDeployment", "HTTPRoute", "Deployment", "HorizontalPodAutoscaler", "Service", "Pod")
 def traffic_is_taken_off_before_any_pod_is_touched(scene: Scene) -> Iterator[str]:
     """Once it is recorded that a candidate goes, the next write that matters takes its share away."""
-    court, route = scene.court, carried_by(scene.sim.live("HTTPRoute", "churn"))
+    court, routed = scene.court, scene.sim.routed
+    route = carried_by(scene.sim.live("HTTPRoute", "churn")) if routed else scene.sim.gate.now
+    if routed and scene.kind in ("Service", "Pod"):
+        return
+    router = "HTTPRoute" if routed else "Service"
     if scene.kind == "ModelDeployment":
         court.owed = _taken_off(scene) or (court.owed if scene.revision("candidate") != court.owed else "")
-    elif scene.kind == "HTTPRoute" or not route.answers(court.owed):
-        before, now = _routes(scene) if (scene.kind, scene.name) == ("HTTPRoute", "churn") else (Carried(), Carried())
+    elif (scene.kind, scene.name) == (router, "churn") or scene.kind == "HTTPRoute" or not route.answers(court.owed):
+        before, now = _routes(scene) if (scene.kind, scene.name) == (router, "churn") else (Carried(), Carried())
         home = scene.sim.always_ready(scene.revision("stable"), scene.known) and not _is_small(scene)
         if home and now.answers(court.owed) >= before.answers(court.owed) > 0:
             yield f"{court.owed} was taken off and keeps {now}"
@@ -184,6 +190,9 @@ def _could_write_the_route(scene: Scene) -> bool:
     Nor in the very moment of it: a turn asks as soon as it has looked, and what is edited then is for the next one.
     """
     sim, since = scene.sim, scene.known
+    if not sim.routed:
+        told = all(carried.answers(scene.court.owed) for carried in sim.gate.carried_since(since))
+        return told and sim.always_ready(scene.revision("stable"), since) and not _is_small(scene)
     return (
         sim.always_ready(scene.revision("stable"), since)
         and not _is_small(scene)
@@ -193,6 +202,8 @@ def _could_write_the_route(scene: Scene) -> bool:
 
 
 def _routes(scene: Scene) -> tuple[Carried, Carried]:
+    if not scene.sim.routed:
+        return scene.landed.carried, scene.sim.gate.now
     return carried_by(scene.before), carried_by(scene.after)
 
 

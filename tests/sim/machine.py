@@ -19,6 +19,7 @@ from penstock.shell.watch import Watch
 from tests.fake.kube import Crash, FakeKube
 from tests.fake.store import Store
 from tests.sim.gate import carried_by
+from tests.sim.pods import Pods
 
 Object = dict[str, Any]
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -86,6 +87,7 @@ class Sim:
         self.history: list[dict[str, int]] = []
         self.born: dict[str, float] = {}
         self.jump = timedelta()
+        self.pods = Pods(self.store)
         self.store.subscribe(self._react)
         self.store.apply(RUNTIME, "admin")
         self.start_operator()

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from penstock.model.kinds import KINDS
 from penstock.model.measure import Answer, Counts, Histogram, Levels, Query, Question, Ratio, Selector, Shapes, Silence
-from tests.sim.gate import Gate, carried_by, values_since
+from tests.sim.gate import Carried, Gate, carried_by, values_since
 from tests.sim.machine import START, Nature, Object, Sim
 from tests.sim.wire import RoughKube, Wire, Write
 
@@ -46,6 +46,7 @@ class Landed:
 
     write: Write
     before: Object | None
+    carried: Carried = field(default_factory=Carried)  # what the gate did before
     changes: list[tuple[str, Object]] = field(default_factory=list)
 
 
@@ -132,7 +133,7 @@ class Rough(Sim):
         """One write of the operator: what others do just before, the write, its witness, what others do just after."""
         self.strike("before a write")
         before = self.live(write[1], write[2])
-        self._landing = landed = Landed(write, before)
+        self._landing = landed = Landed(write, before, self.gate.now)
         try:
             answer = act()
         finally:
@@ -163,6 +164,10 @@ class Rough(Sim):
         """The object itself, to be read only."""
         entry = self.store.entries.get((kind, "ml" if KINDS[kind].namespaced else "", name))
         return entry.live if entry else None
+
+    def all_pods(self) -> list[Object]:
+        """Every pod, to be read only."""
+        return [entry.live for ref, entry in self.store.entries.items() if ref[0] == "Pod"]
 
     def version_of(self, revision: str) -> str:
         """The version that a revision serves; its name says what it is, so what was once known stays true."""
@@ -237,7 +242,7 @@ class Rough(Sim):
     def _react(self, change: str, live: Object) -> None:
         kind = live["kind"]
         self._log(change, live)
-        if kind in ("HTTPRoute", "Service"):
+        if kind in ("HTTPRoute", "Service", "Pod"):
             self.gate.see(change, live)
         if kind == "Deployment" and change != "DELETED":
             self._bring_about(live)
@@ -268,6 +273,14 @@ class Rough(Sim):
         live = self.live("Deployment", name)
         if live:
             self.set_ready(name, 0)
+            asyncio.get_running_loop().call_later(seconds, self.recover, name, live["metadata"]["uid"])
+
+    def replace_pods(self, name: str, count: int, seconds: float) -> None:
+        """So many pods of a revision are told to end, as when a node is emptied; others come in their place."""
+        live = self.live("Deployment", name)
+        if live:
+            self.pods.replace(name, count)
+            self.set_ready(name, max(0, live.get("status", {}).get("readyReplicas", 0) - count))
             asyncio.get_running_loop().call_later(seconds, self.recover, name, live["metadata"]["uid"])
 
     def recover(self, name: str, uid: str) -> None:

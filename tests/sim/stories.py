@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from penstock.model.measure import Answer, Counts, Question
 from penstock.model.values import RouteSeen
 from penstock.routing import gateway, service
 from tests.sim.machine import RPS, Nature, Object, Sim, model
+from tests.sim.pods import is_in, is_ready
 
 Wish = Callable[[str], Object]
 STEP = {"weight": 50, "duration": "20s"}
@@ -46,7 +48,17 @@ def seen(sim: Sim) -> RouteSeen:
     """Who gets which requests now, by revision."""
     route = sim.store.get("HTTPRoute", "ml", "churn")
     apex = sim.store.get("Service", "ml", "churn")
-    return gateway.read(route) if route else service.read(apex or {})
+    if route:
+        return gateway.read(route)
+    found = service.read(apex or {})
+    return replace(found, weights=rotated(sim)) if found.rotating else found
+
+
+def rotated(sim: Sim) -> dict[str, int]:
+    """Percent by revision that the pods in rotation give, counted one by one."""
+    alive = (live for live in sim.store.list("Pod") if not live["metadata"].get("deletionTimestamp"))
+    names = [live["metadata"]["labels"]["penstock.dev/revision"] for live in alive if is_ready(live) and is_in(live)]
+    return {name: round(100 * names.count(name) / len(names)) for name in sorted(set(names))}
 
 
 def share(sim: Sim, revision: str) -> float:
@@ -91,8 +103,8 @@ def path(sim: Sim, version: str = "v2") -> list[str]:
     told = ["0"]
 
     def note(_: str, live: Object) -> None:
-        apex = live["kind"] == "Service" and live["metadata"]["name"] == "churn" and "HTTPRoute" not in kinds
-        if live["kind"] != "HTTPRoute" and not apex:
+        apex = (live["kind"] == "Pod" or live["metadata"]["name"] == "churn") and "HTTPRoute" not in kinds
+        if live["kind"] not in ("HTTPRoute", "Service", "Pod") or (live["kind"] != "HTTPRoute" and not apex):
             return
         name, now = revision(sim, version), seen(sim)
         word = (
@@ -113,6 +125,17 @@ def path(sim: Sim, version: str = "v2") -> list[str]:
 def front(sim: Sim) -> str:
     """The version that answers under the plain name."""
     return sim.version_of(next(iter(service.read(sim.store.get("Service", "ml", "churn") or {}).weights), ""))
+
+
+def labelled(sim: Sim) -> dict[str, list[str]]:
+    """What each pod's rotation label says, by version, in the order of names; "" where it has none."""
+    found: dict[str, list[str]] = {}
+    for live in sim.store.list("Pod"):
+        if not live["metadata"].get("deletionTimestamp"):
+            labels = live["metadata"]["labels"]
+            version = sim.version_of(labels["penstock.dev/revision"])
+            found.setdefault(version, []).append(labels.get("penstock.dev/rotation", ""))
+    return found
 
 
 def replicas(sim: Sim) -> dict[str, int]:

@@ -48,6 +48,7 @@ STRATEGIES = {
     "all of it": Strategy(WALK, ["0", "copies 50", "0", "cohort", "50", "100"], ["0", "copies 50", "0"]),
     "rolling by Service": Strategy({}, ["0", "100"], ["0"], routed=False, judged=False),
     "blue-green by Service": Strategy({"blueGreen": PREVIEW}, ["0", "100"], ["0"], routed=False, judged=False),
+    "canary by Service": Strategy({"canary": {"steps": [STEP]}}, ["0", "50", "100"], ["0", "50", "0"], routed=False),
     "bake by Service": Strategy({"bake": BAKE}, ["0", "100"], ["0", "100", "0"], routed=False),
 }
 

@@ -14,7 +14,7 @@ SATURDAY_NOON = ("12:17", "12:18", "12:19")  # stories begin at 12:16:40
 
 def draw(random: Random) -> Object:
     """The knobs of a first wish."""
-    routed = random.random() < 0.85
+    routed = random.random() < 0.65
     return {
         "version": "v1",
         "replicas": random.randint(1, 3),
@@ -25,6 +25,7 @@ def draw(random: Random) -> Object:
         "routed": routed,
         "sticky": routed and random.random() < 0.4,
         "named": routed and random.random() < 0.2,
+        "share": random.choice(("Nearest", "Nearest", "Nearest", "Refuse")),
         **draw_rollout(random, routed),
     }
 
@@ -40,7 +41,7 @@ def draw_rollout(random: Random, routed: bool) -> Object:
 
 
 def _main(random: Random, routed: bool) -> Object:
-    if routed and random.random() < 0.75:
+    if random.random() < 0.75:
         return {"canary": {"steps": _steps(random)}}
     return {"blueGreen": _blue_green(random, routed)} if random.random() < 0.6 else {}
 
@@ -75,7 +76,8 @@ PARTS: tuple[tuple[float, bool, Callable[[Random], Object]], ...] = (  # how oft
 def _steps(random: Random) -> list[Object]:
     """One to three shares that grow."""
     weights = sorted(random.sample(WEIGHTS, random.choice((1, 2, 2, 3))))
-    return [{"weight": w, "duration": f"{random.choice((5, 8, 12, 20))}s"} | _approval(random) for w in weights]
+    more = random.choice(({}, {}, {}, {"capacity": "100%"}))
+    return [{"weight": w, "duration": f"{random.choice((5, 8, 12, 20))}s"} | more | _approval(random) for w in weights]
 
 
 def _approval(random: Random) -> Object:
@@ -129,7 +131,7 @@ def make(knobs: Object) -> Object:
     if not knobs["judged"]:
         del made["spec"]["analysis"]
     if not knobs["routed"]:
-        del made["spec"]["traffic"]
+        made["spec"]["traffic"] = {"onShareUnreachable": knobs.get("share", "Refuse")}
     else:
         made["spec"]["traffic"] |= {"sticky": {}} if knobs.get("sticky") and "canary" in rollout else {}
         made["spec"]["traffic"] |= {"previewHeader": "x-revision"} if knobs.get("named") else {}

@@ -15,7 +15,7 @@ from penstock.api.serving import Model, Pod, Server
 from penstock.api.traffic import Traffic
 
 JUDGED = {"canary": "canary", "shadow": "shadow", "abTest": "test"}
-ROUTED = {"canary": "split traffic by weight", "shadow": "copy requests", "abTest": "tell requests apart"}
+ROUTED = {"shadow": "copy requests", "abTest": "tell requests apart"}
 
 
 class DeletionPolicy(StrEnum):

@@ -99,7 +99,7 @@ class Serving(Tolerant):
     url: ShortText = ""
     """Where this revision alone is reached inside the cluster, whatever its share."""
     weight: Percent100 = 0
-    """Share in percent that the route was last seen to give it; without a gateway 100 once it is ready."""
+    """Share in percent that the route was last seen to give it; without a gateway its part of the pods that serve."""
 
 
 class StepKind(StrEnum):
@@ -146,6 +146,8 @@ class PlannedStep(Tolerant):
     """Shadow, Cohort, Canary, Preview, Full or Bake."""
     weight: Percent100
     """Share of requests in percent."""
+    asked: Percent100 | None = None
+    """Share that the spec asks for, where the pods cannot give it and `weight` is the nearest one that they can."""
     mirror: Percent100 = 0
     """Share of requests that are copied to it, in percent."""
     match: Annotated[list[PlannedMatch], Field(max_length=4)] = []

@@ -3,6 +3,7 @@
 Shapes and cross-field rules only. A field is listed here when it acts, not before.
 """
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
@@ -53,6 +54,13 @@ class Sticky(Frozen):
     """How long a browser keeps it, from the draw on; whoever comes later is drawn anew. Default: 24h."""
 
 
+class OnShareUnreachable(StrEnum):
+    """What happens where the pods cannot give a step's exact share."""
+
+    REFUSE = "Refuse"
+    NEAREST = "Nearest"
+
+
 class Traffic(Frozen):
     """How clients reach the model."""
 
@@ -90,6 +98,10 @@ class Traffic(Frozen):
 
     policy: Policy | None = None
     """Who may reach the model, how often, with how much, and for how long. Default: what the Gateway says for all."""
+    on_share_unreachable: OnShareUnreachable = OnShareUnreachable.REFUSE
+    """Without a gateway a share is k of n pods, so not every one can be had. Refuse: a rollout with a step whose exact
+    weight the pods cannot give is not begun. Nearest: the step gets the nearest share that they can give, which the
+    plan in status shows. Default: Refuse. With a gateway it means nothing."""
 
     @property
     def router(self) -> str:

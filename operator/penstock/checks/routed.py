@@ -6,7 +6,7 @@ from penstock.model.values import Outcome, RouteSeen, Step, Verdict, World
 
 
 def routed(world: World, step: Step) -> Verdict:
-    """Read back from the route: share, cohort, copies, if users keep theirs; a plain Service gives all or nothing."""
+    """Read back from the route: share, cohort, copies, if users keep theirs; a plain Service's pods are its weights."""
     assert world.status.candidate and world.spec
     name, seen = world.status.candidate.revision, world.route or RouteSeen({}, programmed=False)
     as_planned = seen.weights.get(name, 0) == step.weight
@@ -15,7 +15,8 @@ def routed(world: World, step: Step) -> Verdict:
     keeps = world.status.candidate.sticky is not None and 0 < step.weight < 100
     as_planned &= (seen.sticky is not None and seen.sticky.revision == name) == keeps
     outcome = Outcome.PASS if seen.programmed and as_planned else Outcome.WAIT
-    message = seen.message or f"the gateway has not confirmed {spoken(step)} yet"
+    by = "the gateway has not confirmed" if world.spec.traffic.gateway else "the pods in rotation do not give it"
+    message = seen.message or f"{by} {spoken(step)} yet"
     return Verdict(outcome, Reason.WAITING_FOR_ROUTE, message)
 
 

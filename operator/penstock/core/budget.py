@@ -14,6 +14,7 @@ from penstock.api.analysis import SHIFT, Analysis, Metric
 from penstock.api.fields import limit, seconds
 from penstock.api.spec import Spec
 from penstock.api.status import PlannedStep, Serving, Status, StepKind
+from penstock.api.traffic import OnShareUnreachable
 from penstock.core import strategy
 from penstock.core.judge import EFFECT, is_level, rejection_odds
 from penstock.core.measures import TOLERANCE, title
@@ -106,7 +107,8 @@ def make_budget(name: str, spec: Spec, traffic: Traffic) -> Budget:
     """What the next rollout of this spec will cost, against a stable revision that has the least replicas."""
     status = Status(stable=Serving(revision="stable"))
     world = World(datetime.fromtimestamp(0, UTC), "", name, "", 1, spec, status)
-    steps = tuple(_cost(spec, traffic, n, step) for n, step in enumerate(strategy.pin(world, direct=False)))
+    plan = strategy.pin(world, direct=False)
+    steps = tuple(_cost(spec, traffic, n, step) for n, step in enumerate(plan))
     judging = [step for step in steps if step.kind is not StepKind.FULL]
     metrics = spec.analysis.metrics if spec.analysis else []
     times = [step.takes for step in steps]
@@ -116,7 +118,7 @@ def make_budget(name: str, spec: Spec, traffic: Traffic) -> Budget:
         rejection_odds(spec.analysis) if spec.analysis else 0.0,
         steps,
         tuple(_metric(spec.analysis, metric, traffic, judging) for metric in metrics if spec.analysis),
-        tuple(_advice(spec, traffic, steps)),
+        tuple(_advice(spec, traffic, steps, strategy.unreachable(world, plan))),
         None if None in times else sum(time or 0.0 for time in times),
     )
 
@@ -246,8 +248,10 @@ def _until_seen(analysis: Analysis, needed: int | None, rate: float | None) -> f
     return max(1, ceil(needed / rate / interval)) * interval
 
 
-def _advice(spec: Spec, traffic: Traffic, steps: tuple[StepCost, ...]) -> Iterator[str]:
+def _advice(spec: Spec, traffic: Traffic, steps: tuple[StepCost, ...], lacking: str) -> Iterator[str]:
     """What will not go as written, and what to change."""
+    if lacking and spec.traffic.on_share_unreachable is OnShareUnreachable.REFUSE:
+        yield f"it is not begun: {lacking}"
     for step in steps:
         if step.evidence is None or not spec.analysis or step.evidence <= step.duration:
             continue

@@ -10,7 +10,7 @@ from penstock.api.spec import DeletionPolicy
 from penstock.core import config
 from penstock.model import names
 from penstock.model.kinds import KINDS
-from penstock.model.values import Manifest, Shares, Snapshot, World
+from penstock.model.values import Manifest, Pod, Shares, Snapshot, World
 from penstock.routing import router_of, service
 from penstock.scaling import hpa
 
@@ -104,15 +104,29 @@ def _deployment(world: World, name: str, content: tuple[Snapshot, int]) -> Manif
     return spec if hpa.owns_replicas(world.spec.scaling) else spec | {"replicas": floor}
 
 
-def make_shared(world: World, stable: str, snapshot: Snapshot) -> list[Manifest]:
-    """The apex Service, which answers under the ModelDeployment's name, and the disruption budget of its pods."""
+def make_shared(world: World, selects: str, snapshot: Snapshot) -> list[Manifest]:
+    """The apex Service, which answers under the ModelDeployment's name, and the disruption budget of its pods.
+
+    It selects a revision, or with "" the pods in rotation.
+    """
     selector = {"matchLabels": {names.LABEL_NAME: world.name}}
     offers = {port["name"]: port["containerPort"] for port in snapshot.template["spec"]["containers"][0]["ports"]}
-    spec = service.kept(service.make(snapshot.port, stable), world.ports, offers)
+    own = service.make(snapshot.port, selects) if selects else service.make_rotating(world.name)
+    spec = service.kept(own, world.ports, offers)
     return [
         make_object(world, "Service", world.name, {"spec": spec}),
         make_object(world, "PodDisruptionBudget", world.name, {"spec": {"selector": selector, "maxUnavailable": 1}}),
     ]
+
+
+def make_label(world: World, pod: Pod, rotated: bool) -> Manifest:
+    """A pod's label, and nothing else of it. By uid: a namesake is another pod, and one that is gone is not made anew.
+
+    Out of rotation it says so. A label that is merely left out would stay where somebody else has set it too.
+    """
+    label = {names.LABEL_ROTATION: names.IN if rotated else names.OUT}
+    metadata = {"name": pod.name, "namespace": world.namespace, "uid": pod.uid, "labels": label}
+    return {"apiVersion": KINDS["Pod"].api_version, "kind": "Pod", "metadata": metadata}
 
 
 def make_preview(world: World, revision: str, port: int) -> list[Manifest]:

@@ -9,11 +9,12 @@ from datetime import timedelta
 from penstock.api.fields import seconds, span
 from penstock.api.rollout import CapacityPolicy
 from penstock.api.status import Evidence, Leaving, PlannedStep, Refused, Serving, Status, StepKind, Trying
+from penstock.api.traffic import OnShareUnreachable
 from penstock.core import drawing, evidence, preflight, strategy
 from penstock.core.history import ended, may_return
 from penstock.model.reasons import Reason
 from penstock.model.schedule import spell
-from penstock.model.values import Notice, Verdict, World
+from penstock.model.values import Notice, Outcome, Verdict, World
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,9 @@ def start(world: World, aim: Aim) -> Turn:
         step_started_at=spell(world.now),
         deadline_at=deadline(world),
     )
+    lacking = strategy.unreachable(world, candidate.steps)
+    if lacking and world.spec.traffic.on_share_unreachable is OnShareUnreachable.REFUSE and not aim.undo_by:
+        return Turn(status, waits=Verdict(Outcome.WAIT, Reason.SHARE_UNREACHABLE, lacking), overdue=True)
     if candidate.preflight and rollout.capacity_policy is not CapacityPolicy.SURGE and status.stable:
         return _not_begun(world, candidate)
     leaving = [gone for gone in status.leaving if gone.revision != aim.revision]
@@ -91,7 +95,8 @@ def spoken(step: PlannedStep) -> str:
         StepKind.PREVIEW: "preview",
         StepKind.BAKE: f"bake {step.duration}",
     }
-    return words.get(step.kind, f"{step.weight}%")
+    asked = f" (nearest to {step.asked}%)" if step.asked is not None else ""
+    return words.get(step.kind, f"{step.weight}%{asked}")
 
 
 def deadline(world: World, held: float = 0.0) -> str:

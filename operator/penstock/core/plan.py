@@ -9,7 +9,7 @@ from functools import partial
 
 from penstock.api.fields import span
 from penstock.api.status import Leaving, Serving, Status, Trying
-from penstock.core import access, adoption, bounds, desired, evidence, scaled, strategy, traffic
+from penstock.core import access, adoption, bounds, desired, evidence, rotate, scaled, strategy, traffic
 from penstock.core.conditions import Claim, conditions
 from penstock.core.decide import advance, is_rejected
 from penstock.core.describe import TIMED, next_up
@@ -39,10 +39,12 @@ def decide(world: World) -> Plan:
     )
     if not world.spec:
         return Plan(status)
-    children = _children(world, status)
+    apex = rotate.turnout(world, status) if status.stable or status.candidate else rotate.Turnout("")
+    children = _children(world, status, apex.selects)
     prune = world.owned - {(c["kind"], c["metadata"]["name"]) for c in children} - _kept(world, status)
     prune = (prune - access.kept(world)) | adoption.spent(world, status)
-    return Plan(status, tuple(children), frozenset(prune), turn.notices, _again(world, turn, status), turn.looked)
+    again = _again(world, turn, status)
+    return Plan(status, tuple(children), apex.labels, frozenset(prune), turn.notices, again, turn.looked)
 
 
 def _seen(world: World, status: Status) -> Status:
@@ -100,7 +102,7 @@ def _claim(world: World, turn: Turn, status: Status) -> Claim:
     assert world.spec and status.stable
     if turn.waits:  # wanted, and not begun
         message = f"version {world.spec.model.version} is not begun: {turn.waits.message}"
-        return say(ready=False, stalled=False, reason=turn.waits.reason, message=message)
+        return say(ready=False, stalled=turn.overdue, reason=turn.waits.reason, message=message)
     if is_rejected(status, wanted_revision(world)) and status.stable.revision != wanted_revision(world):
         return say(ready=False, stalled=True, reason=Reason.ROLLED_BACK, message=_why_rejected(world, status))
     missing = _missing(world, status.stable, outage)
@@ -168,7 +170,7 @@ def _why_rejected(world: World, status: Status) -> str:
     return f"{serves}. {why}. Change the spec to try again, or annotate penstock.dev/retry={wanted}."
 
 
-def _children(world: World, status: Status) -> list[Manifest]:
+def _children(world: World, status: Status, selects: str) -> list[Manifest]:
     made: list[Manifest] = []
     for revision, floor in _sizes(world, status).items():
         snapshot = _snapshot(world, revision)
@@ -177,9 +179,9 @@ def _children(world: World, status: Status) -> list[Manifest]:
     if not (status.stable or status.candidate):
         return made
     front, behind = traffic.front(world, status), traffic.preview(world, status)
-    known = _snapshot(world, front)
+    known = _snapshot(world, selects or front)
     if known:
-        shared = adoption.untaken(world, front, desired.make_shared(world, front, known))
+        shared = adoption.untaken(world, front, desired.make_shared(world, selects, known))
         made += [each for each in shared if not (each["kind"] == "Service" and _points_well(world, front))]
         made += access.guard(world, desired.make_preview(world, behind, known.port))
     made += access.make(world)

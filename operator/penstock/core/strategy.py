@@ -15,7 +15,7 @@ from penstock.api.rollout import Approval, BlueGreen, CapacityPolicy, PreviewAna
 from penstock.api.status import PlannedApproval, PlannedMatch, PlannedStep, StepKind, Trying
 from penstock.core.desired import share
 from penstock.model.values import Step, Workload, World
-from penstock.routing import router_of
+from penstock.routing import rotation, router_of
 from penstock.scaling import hpa
 
 
@@ -30,6 +30,7 @@ def pin(world: World, direct: bool) -> list[PlannedStep]:
     first = world.status.stable is None
     alone = rollout.capacity_policy is CapacityPolicy.REPLACE and full_size(world, running(world)) == 1
     steps = [] if direct or first or alone else list(_before(rollout, judged=world.spec.analysis is not None))
+    steps = steps if router_of(world.spec.traffic) else [_had(world, step) for step in steps]
     steps.append(PlannedStep(kind=StepKind.FULL, weight=100))
     if rollout.bake and not first:
         steps.append(PlannedStep(kind=StepKind.BAKE, weight=100, duration=rollout.bake.duration))
@@ -70,6 +71,39 @@ def _before(rollout: Rollout, judged: bool) -> Iterator[PlannedStep]:
         yield _preview(rollout.blue_green)
 
 
+def _had(world: World, step: PlannedStep) -> PlannedStep:
+    """The step with the share that its pods can give, where no gateway splits requests; the nearest, if not exactly."""
+    assert world.spec
+    if step.kind is not StepKind.CANARY:
+        return step
+    pair = rotation.nearest(step.weight, _planned(world, step))
+    return step if pair.share == step.weight else step.model_copy(update={"weight": pair.percent, "asked": step.weight})
+
+
+def _planned(world: World, step: PlannedStep) -> rotation.There:
+    """The pods that a step will have to choose from."""
+    assert world.spec
+    full = full_size(world, running(world))
+    replaces = world.spec.rollout.capacity_policy is CapacityPolicy.REPLACE
+    mine = min(share(step.capacity, full), full - 1 if replaces else full)
+    return rotation.There(full - mine if replaces else full, mine, full)
+
+
+def unreachable(world: World, steps: list[PlannedStep]) -> str:
+    """Which step's exact share cannot be had, and what to do about it; empty where all can."""
+    number, step = next(((n, s) for n, s in enumerate(steps, 1) if s.asked is not None), (0, None))
+    if not step or step.asked is None:
+        return ""
+    there, needed = _planned(world, step), rotation.pods_for(step.asked)
+    pods = f"{needed} pods" if there.full < needed else f"a multiple of {needed} pods"
+    with_these = f"with {there.full} pod{'s' if there.full > 1 else ''}"
+    had = " or ".join(f"{percent}%" for percent in rotation.at_hand(step.asked, there))
+    return (
+        f"step {number}: weight {step.asked} needs {pods}, or a gateway; {with_these} {had} can be had:"
+        " set traffic.onShareUnreachable: Nearest"
+    )
+
+
 def _preview(wish: BlueGreen) -> PlannedStep:
     return PlannedStep(
         kind=StepKind.PREVIEW,
@@ -103,8 +137,24 @@ def present_step(world: World, candidate: Trying) -> Step:
     full = full_size(world, max(candidate.stable_replicas, running(world)))
     step = _compile(candidate.steps[candidate.step], full, candidate.waived == candidate.step)
     if candidate.replaces and full > 1 and step.weight < 100:  # one pod is the stable revision's, while it has traffic
-        return replace(step, replicas=min(step.replicas, full - 1))
-    return step
+        step = replace(step, replicas=min(step.replicas, full - 1))
+    return replace(step, weight=_given(world, candidate, step))
+
+
+def _given(world: World, candidate: Trying, step: Step) -> int:
+    """The share that the pods can give now, where no gateway splits requests: those that are ready come and go."""
+    assert world.spec
+    if router_of(world.spec.traffic) or not world.status.stable or not 0 < step.weight < 100:
+        return step.weight
+    there = pods_there(world, (world.status.stable.revision, candidate.revision), candidate.stable_replicas)
+    return rotation.nearest(step.weight, there).percent if there.home and there.mine else step.weight
+
+
+def pods_there(world: World, sides: tuple[str, str], stable_replicas: int) -> rotation.There:
+    """The ready pods of home and of another; they must do for what home runs, or would if nothing were tried."""
+    home, mine = (sum(pod.ready for pod in world.pods if pod.revision == name) for name in sides)
+    desired = world.workloads.get(sides[0], Workload()).desired
+    return rotation.There(home, mine, max(full_size(world, stable_replicas), desired))
 
 
 def _compile(step: PlannedStep, full: int, waived: bool) -> Step:

@@ -7,6 +7,8 @@ from typing import Any
 LABEL_NAME = "penstock.dev/name"
 LABEL_REVISION = "penstock.dev/revision"
 LABEL_CONFIG = "penstock.dev/config"
+LABEL_ROTATION = "penstock.dev/rotation"  # of single pods; no template has it
+IN, OUT = "in", "out"
 LABEL_MANAGED = "app.kubernetes.io/managed-by"
 ANNOTATION_APPLIED = "penstock.dev/applied"
 PREFIX = "penstock.dev/"

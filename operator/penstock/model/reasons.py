@@ -47,6 +47,10 @@ class Reason(StrEnum):
         "Inconclusive",
         "A metric showed nothing for noDataFor, and noData: Inconclusive lets a person decide: promote or abort.",
     )
+    SHARE_UNREACHABLE = (
+        "ShareUnreachable",
+        "There is no gateway, and the pods cannot give a step's exact weight; the message says which they can.",
+    )
     STEP_ENTERED = "StepEntered", "The candidate passed a step and enters the next."
     PROMOTED = "Promoted", "The candidate passed every step and is now stable."
     BAKING = "Baking", "The candidate has all traffic; the old revision stays warm until the bake ends."

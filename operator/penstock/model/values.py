@@ -38,6 +38,24 @@ class Workload:
 
 
 @dataclass(frozen=True)
+class Pod:
+    """The few facts of a pod that turns need."""
+
+    name: str
+    uid: str
+    revision: str
+    ready: bool = False
+    rotated: bool = False  # whether its label says that it is in rotation
+    going: bool = False
+    trouble: str = ""
+
+    @property
+    def serves(self) -> bool:
+        """Whether a Service that selects pods in rotation sends it anything."""
+        return self.ready and self.rotated and not self.going
+
+
+@dataclass(frozen=True)
 class Config:
     """What a tracked ConfigMap holds, `data` and `binaryData`, and the digest that names this content."""
 
@@ -110,6 +128,7 @@ class RouteSeen:
     sticky: Sticky | None = None
     taken_at: datetime | None = None  # when the gateway took a new route; its proxies know it a moment later
     uid: str = ""
+    rotating: bool = False  # whether it is a Service that selects the pods in rotation
 
     def reaches(self, revision: str) -> bool:
         """True where the revision gets any request, a copy too."""
@@ -168,6 +187,7 @@ class World:
     warmup_image: str = ""  # of the container that warms new pods; empty where the administrator named none
     configs: Mapping[str, Config] = field(default_factory=dict)
     workloads: Mapping[str, Workload] = field(default_factory=dict)
+    pods: tuple[Pod, ...] = ()  # that are not about to end
     snapshots: Mapping[str, Snapshot] = field(default_factory=dict)
     owned: frozenset[tuple[str, str]] = frozenset()
     route: RouteSeen | None = None
@@ -234,12 +254,13 @@ class Notice:
 class Plan:
     """What follows from a World: what to record, what should exist, whom to tell, when to look again.
 
-    `looked` is the candidate as it was judged, with this turn's answers in its evidence, before any move; None where
-    none was.
+    `labels` are for pods that exist. `looked` is the candidate as it was judged, with this turn's answers in its
+    evidence, before any move; None where none was.
     """
 
     status: Status
     children: tuple[Manifest, ...] = ()
+    labels: tuple[Manifest, ...] = ()
     prune: frozenset[tuple[str, str]] = frozenset()
     notices: tuple[Notice, ...] = ()
     again: datetime | None = None

@@ -1,12 +1,13 @@
-"""A plain Service as the router of an object without a gateway: one revision gets everything.
+"""A plain Service as the router of an object without a gateway.
 
-No client, and no share below 100: a Service picks among pods and knows nothing of requests.
+It selects one revision, which gets everything, and needs nobody to go on like that; or, while a share is tried, the
+pods in rotation, whatever their revision (`rotation`). No client: what it leads to is read from its own words.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from penstock.model.names import LABEL_REVISION
+from penstock.model.names import IN, LABEL_NAME, LABEL_REVISION, LABEL_ROTATION
 from penstock.model.values import Manifest, RouteSeen
 
 PORT = 80
@@ -16,6 +17,12 @@ def make(port: int, revision: str) -> Manifest:
     """The Service's spec: the pods of one revision, at the port where their server listens."""
     ports = [{"name": "http", "port": PORT, "targetPort": port, "protocol": "TCP"}]
     return {"selector": {LABEL_REVISION: revision}, "ports": ports}
+
+
+def make_rotating(owner: str) -> Manifest:
+    """The Service's spec: the pods in rotation. By the port's name, as its number may differ between revisions."""
+    ports = [{"name": "http", "port": PORT, "targetPort": "http", "protocol": "TCP"}]
+    return {"selector": {LABEL_NAME: owner, LABEL_ROTATION: IN}, "ports": ports}
 
 
 def kept(own: Manifest, before: Iterable[Manifest], offers: Mapping[str, int]) -> Manifest:
@@ -45,11 +52,11 @@ def _led(port: Manifest, offers: Mapping[str, int]) -> Manifest:
 
 
 def read(live: Mapping[str, Any]) -> RouteSeen:
-    """The revision that the Service selects gets everything.
+    """The revision that the Service selects gets everything; who the pods in rotation are, it does not say itself.
 
     Nobody confirms a Service: the selector that was read back is all there is. What follows from it on the nodes takes
     a moment, so pods that leave must go on answering for a while.
     """
     selector = (live.get("spec") or {}).get("selector") or {}
-    revision = selector.get(LABEL_REVISION)
-    return RouteSeen({revision: 100} if revision else {}, programmed=True)
+    revision, rotating = selector.get(LABEL_REVISION), selector.get(LABEL_ROTATION) == IN
+    return RouteSeen({revision: 100} if revision and not rotating else {}, programmed=True, rotating=rotating)

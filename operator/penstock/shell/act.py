@@ -9,7 +9,7 @@ from typing import Any
 
 from penstock.model.faults import Rejected
 from penstock.model.kinds import KINDS
-from penstock.model.names import ANNOTATION_APPLIED
+from penstock.model.names import ANNOTATION_APPLIED, LABEL_NAME
 from penstock.model.reasons import Reason
 from penstock.model.values import Manifest, Plan
 from penstock.routing import ROUTES
@@ -27,15 +27,12 @@ class Changes:
     uid: str
     apply: tuple[Manifest, ...]
     prune: tuple[Child, ...]
+    labels: tuple[Manifest, ...] = ()
+    moves_traffic: bool = False  # whether what carries the shares is written before all else
 
     def __bool__(self) -> bool:
         """True where there is anything to write."""
-        return bool(self.apply or self.prune)
-
-    @property
-    def moves_traffic(self) -> bool:
-        """True where a route is written before all else: what serves is there, and who gets what changes."""
-        return bool(self.apply) and self.apply[0]["kind"] in ROUTES
+        return bool(self.apply or self.prune or self.labels)
 
 
 def changes(cache: Cache, key: Key, plan: Plan) -> Changes:
@@ -43,15 +40,28 @@ def changes(cache: Cache, key: Key, plan: Plan) -> Changes:
     seen = {(c.kind, c.name): c for c in cache.owned(key)}
     differ = [m for m in plan.children if _differs(seen.get((m["kind"], m["metadata"]["name"])), m)]
     services = {name for kind, name in seen if kind == "Service"}
-    differ.sort(key=lambda m: not _is_ready_route(m, services))
+    routes = [m["kind"] for m in plan.children if m["kind"] in ROUTES]
+    differ.sort(key=lambda m: not (_is_ready_route(m, services) if routes else _is_apex(m, services)))
     uid = cache.parents[key]["metadata"]["uid"] if key in cache.parents else ""
-    return Changes(uid, tuple(differ), tuple(seen[where] for where in sorted(plan.prune) if where in seen))
+    prune = tuple(seen[where] for where in sorted(plan.prune) if where in seen)
+    moves = bool(differ) and (differ[0]["kind"] in ROUTES or (not routes and _is_apex(differ[0], services)))
+    return Changes(uid, tuple(differ), prune, plan.labels, moves)
 
 
 def _is_ready_route(manifest: Manifest, services: set[str]) -> bool:
     """A route whose backends all exist goes first: taking traffic off must not wait for any other write."""
     router = ROUTES.get(manifest["kind"])
     return router is not None and router.backends(manifest["spec"]) <= services
+
+
+def _is_apex(manifest: Manifest, services: set[str]) -> bool:
+    """Without a route it is the Service that takes traffic off; a new one leads to nobody yet."""
+    return manifest["kind"] == "Service" and _is_shared(manifest) and manifest["metadata"]["name"] in services
+
+
+def _is_shared(manifest: Manifest) -> bool:
+    """Whether it bears the ModelDeployment's own name."""
+    return bool(manifest["metadata"]["name"] == manifest["metadata"]["labels"][LABEL_NAME])
 
 
 def _differs(child: Child | None, manifest: Manifest) -> bool:
@@ -75,9 +85,13 @@ def _says(live: Any, wanted: Any, of: str = "") -> bool:
     return bool(live == wanted)
 
 
-async def act(kube: Api, cache: Cache, key: Key, wanted: Changes) -> None:
-    """Write: what exists before what points at it, deletions last."""
+async def act(kube: Api, cache: Cache, key: Key, wanted: Changes) -> bool:
+    """Write: what exists before what points at it, deletions last.
+
+    True where an answer alone says something new of the traffic: no controller follows that would tell of it.
+    """
     rivals = await _rivals(kube, cache, key, wanted)
+    news = False
     for manifest in wanted.apply:
         child = _known(cache, key, manifest)
         ours = child is not None and child.is_ours(wanted.uid)
@@ -86,13 +100,16 @@ async def act(kube: Api, cache: Cache, key: Key, wanted: Changes) -> None:
         claimed = manifest if ours else await claims.claim(kube, key, wanted.uid, manifest)
         await handover.keep_number(kube, child, claimed)
         answer = await kube.apply(claimed)
-        cache.see_child(answer)
+        news |= cache.see_child(answer) is not None and _is_apex(manifest, {key[1]})
         _verify(cache, key, answer)
+    for label in wanted.labels:
+        news |= cache.see_child(await kube.apply(label)) is not None
     for child in wanted.prune:
         if not child.is_ours(wanted.uid):
             await claims.may_go(kube, key, child)
         await kube.delete(child.kind, key[0] if KINDS[child.kind].namespaced else None, child.name, child.uid)
     _tell_of(cache, key, rivals)
+    return news
 
 
 def _known(cache: Cache, key: Key, manifest: Manifest) -> Child | None:

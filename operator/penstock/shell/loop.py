@@ -153,14 +153,14 @@ class Loop:
         recorded = await self.record(live, plan, bool(changes))
         course = course.then("recorded_at")
         try:
-            await act.act(self.kube, self.cache, key, changes)
+            news = await act.act(self.kube, self.cache, key, changes)
         except (Retry, Rejected, Stale):  # what was recorded is told even where a write was refused
             await self._tell(recorded, (world, plan, course))
             raise
         course = course.then("acted_at")
         self.telemetry.acted(changes.moves_traffic, course)
         await self._tell(recorded, (world, plan, course))  # last: no Event may keep traffic waiting
-        if self.faults.pop(key, None):
+        if self.faults.pop(key, None) or news:
             self.queue.add(key)
         return plan.again
 

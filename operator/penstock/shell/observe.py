@@ -12,8 +12,8 @@ from penstock.core.actions import Action
 from penstock.core.resolve import resolve
 from penstock.model.names import PREFIX
 from penstock.model.reasons import Reason
-from penstock.model.values import Config, Given, Problem, RouteSeen, Said, Snapshot, Workload, World
-from penstock.routing import ROUTES, Router, router_of
+from penstock.model.values import Config, Given, Pod, Problem, RouteSeen, Said, Snapshot, Workload, World
+from penstock.routing import ROUTES, Router, rotation, router_of
 from penstock.shell.cache import Cache, Child, Front, Key, Object, Scale, Scaler
 
 # Measured: up to 120 ms. Times in a status are whole seconds, so that of two at least one has passed.
@@ -52,6 +52,7 @@ def observe(cache: Cache, key: Key, now: datetime, means: Means) -> World | None
         warmup_image=means.warmup_image,
         configs=_configs(cache, key[0], spec) if spec else {},
         workloads=_workloads(mine),
+        pods=_pods(mine),
         snapshots={c.name: c.seen for c in mine if c.kind == "ControllerRevision" and isinstance(c.seen, Snapshot)},
         owned=frozenset((c.kind, c.name) for c in mine if c.kind != "Pod"),
         route=_route(mine, key[1], router_of(spec.traffic) if spec else None),
@@ -98,12 +99,19 @@ def _route(mine: list[Child], name: str, router: Router | None) -> RouteSeen | N
     kind = router.kind if router else "Service"
     seen = next((c.seen for c in mine if (c.kind, c.name) == (kind, name)), None)
     found = seen.route if isinstance(seen, Front) else seen
+    if isinstance(found, RouteSeen) and found.rotating:
+        return replace(found, weights=rotation.seen(_pods(mine)))
     return found if isinstance(found, RouteSeen) else None
 
 
 def _beside(mine: list[Child], name: str) -> dict[str, RouteSeen]:
     """Our routes beside the one that carries the shares: of a preview, of requests that pick their revision."""
     return {c.name: c.seen for c in mine if c.kind in ROUTES and c.name != name and isinstance(c.seen, RouteSeen)}
+
+
+def _pods(mine: list[Child]) -> tuple[Pod, ...]:
+    """Those that are there to stay: one that is about to end counts no more, whatever its labels say."""
+    return tuple(sorted((c.seen for c in mine if isinstance(c.seen, Pod) and not c.seen.going), key=lambda p: p.name))
 
 
 def _settling(world: World) -> World:
@@ -142,7 +150,7 @@ def _both(child: Child) -> str:
 
 
 def _workloads(mine: list[Child]) -> dict[str, Workload]:
-    trouble = {c.revision: c.seen for c in mine if c.kind == "Pod" and c.seen}
+    trouble = {c.revision: c.seen.trouble for c in mine if isinstance(c.seen, Pod) and c.seen.trouble}
     scales = {c.name: c.seen for c in mine if c.kind == "Deployment" and isinstance(c.seen, Scale)}
     return {name: Workload(s.desired, s.ready, trouble.get(name, s.trouble)) for name, s in scales.items()}
 

@@ -1,0 +1,79 @@
+"""Laws over a plain Service that selects pods: what people get of a candidate, and that somebody always answers."""
+
+from collections.abc import Iterator
+
+from tests.sim.gate import Carried
+from tests.sim.laws import Object, Scene, law
+
+
+@law("Service", "Pod")
+def the_rotation_is_never_emptied(scene: Scene) -> Iterator[str]:
+    """Where pods answered all the time since the operator looked, pods answer after its write."""
+    if scene.sim.routed or (scene.name.startswith("churn-") and scene.kind == "Service"):
+        return
+    if not scene.sim.live("ModelDeployment", "churn"):
+        return
+    before = scene.sim.gate.carried_since(scene.known)[:-1]
+    if before and all(_answers(scene, was) for was in before) and not _answers(scene, scene.sim.gate.now):
+        yield f"{before} answered, {scene.sim.gate.now} does not"
+
+
+def _answers(scene: Scene, carried: Carried) -> bool:
+    """Pods in rotation were ready when they were counted; of a revision some must have been since the look."""
+    return bool(carried.pods and carried.weights) or any(
+        scene.sim.was_ready(name, scene.known) for name, weight in carried.weights.items() if weight
+    )
+
+
+@law("Pod")
+def fewer_than_should_serve_are_never_left_in_rotation(scene: Scene) -> Iterator[str]:
+    """Taking a pod out leaves the full number, unless there were fewer before."""
+    was, now = scene.landed.carried, scene.sim.gate.now
+    if scene.sim.routed or not was.pods or not now.pods:
+        return
+    before, after = (sum(serving for serving, _ in one.pods.values()) for one in (was, now))
+    seen = scene.sim.gate.carried_since(scene.known)
+    if any(one.pods and sum(n for n, _ in one.pods.values()) < before for one in seen[:-1]):
+        return  # it could not know how many there were
+    if after < before and after < min(scene.sim.wished_since("replicas", scene.known)):
+        yield f"{after} pods in rotation: {now}"
+
+
+@law("Pod", "Service")
+def a_share_grows_to_what_its_step_says_and_no_further(scene: Scene) -> Iterator[str]:
+    """By a write of the operator a candidate gets no more than the nearest that its pods can give, or what it had."""
+    tried = scene.status.get("candidate") or {}
+    name, step = tried.get("revision", ""), _step(tried)
+    was, now = (one.weights.get(name, 0) for one in (scene.landed.carried, scene.sim.gate.now))
+    if scene.sim.routed or now <= was or not name or step["weight"] in (0, 100):
+        return
+    serving = scene.sim.gate.now.pods.get(name, (0, 0))[0]
+    if now > step["weight"] and serving > 1 and not any(_is_near(one, name, step) for one in _since(scene)):
+        yield f"{name} gets {now}%, the step says {step['weight']}: {scene.sim.gate.now}"
+
+
+def _since(scene: Scene) -> list[Carried]:
+    return scene.sim.gate.carried_since(scene.known)
+
+
+def _is_near(carried: Carried, name: str, step: Object) -> bool:
+    return name in carried.pods and bool(carried.pods[name][0]) and carried.is_near(name, step["weight"])
+
+
+def _step(tried: Object) -> Object:
+    step: Object = tried["steps"][tried.get("step", 0)] if tried else {"weight": 0}
+    return step
+
+
+@law("Pod", "Service")
+def only_who_is_trusted_or_tried_comes_into_rotation(scene: Scene) -> Iterator[str]:
+    """A revision that was taken off, or leaves, gets nothing anew."""
+    was, now = scene.landed.carried, scene.sim.gate.now
+    if scene.sim.routed or scene.verb != "apply":
+        return
+    known = (scene.revision("stable"), scene.revision("candidate"))
+    known += tuple(gone["revision"] for gone in scene.status.get("leaving", []) if gone.get("replaced"))
+    for name in now.weights:
+        mine = now.pods.get(name, (0, 0))[0] > was.pods.get(name, (0, 0))[0] if was.pods else not was.weights.get(name)
+        if mine and name not in known and scene.revision("stable"):
+            yield f"{name} comes into rotation: {was} -> {now}"
