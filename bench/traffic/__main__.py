@@ -28,12 +28,12 @@ def main() -> int:
     said = _parser().parse_args()
     names = said.only or list(CASES)
     known: dict[str, Any] = json.loads(OUT.read_text()) if OUT.exists() else {}
-    with open_bench(said.cluster) as house:
+    with open_bench(said.cluster) as bench:
         for number, name in enumerate(names, 1):
             told = (CASES[name].__doc__ or "").strip()
             print(f"{time.strftime('%H:%M:%S')} {number} of {len(names)}: {name}: {told}", flush=True)
             before = os.getloadavg()[1]
-            case = measure(house, name, Wish(said.requests, said.rate))
+            case = measure(bench, name, Wish(said.requests, said.rate))
             known[name] = report.results(case, _conditions(said, (before, os.getloadavg()[1])))
             print("\n".join(report.said(known[name])), flush=True)
             _write({each: known[each] for each in CASES if each in known})

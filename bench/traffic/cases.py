@@ -23,6 +23,7 @@ WEIGHTS = (1, 5, 20, 50)
 POINT = 0.01
 SETTLE = 1.0  # seconds after a share was seen in the route
 PATIENCE = 900.0
+PATIENT = 30.0  # seconds: late is not lost; a gateway whose upstream is silent gives up sooner, and says so
 LOOK = 0.5  # seconds between two looks at pods
 IDLE: dict[str, Any] = {"scaleDownDelay": "5s", "deadline": "300s"}
 TWO: dict[str, Any] = {"minReplicas": 2}
@@ -47,7 +48,7 @@ Play = Callable[[Scene, Wish], Awaitable[list[Window]]]
 def clients(scene: Scene, wish: Wish, url: str = "", lasting: bool = True) -> Witnesses:
     """They begin to ask, through the gateway or elsewhere, and never ask again what has failed."""
     url = url or f"http://{scene.house.address}/v2/models/{scene.name}/infer"
-    crowd = Witnesses(url, scene.house.rows, wish.rate, {"Host": scene.host}, lasting)
+    crowd = Witnesses(url, scene.house.rows, wish.rate, {"Host": scene.host}, lasting, PATIENT)
     scene.send(crowd)
     return crowd
 
@@ -309,7 +310,6 @@ CASES: dict[str, Play] = {
     "no-keep-alive": no_keep_alive,
     "slow": slow,
     "scale-down": scale_down,
-    "gateway": gateway,
     "operator-killed": operator_killed,
     "adoption": adoption,
     "adoption-keep-alive": adoption_keep_alive,
@@ -317,4 +317,5 @@ CASES: dict[str, Play] = {
     "pod-death": pod_death,
     "orphan": orphan,
     "mirror": mirror,
+    "gateway": gateway,  # last: whoever follows the log of its proxies follows the old ones
 }

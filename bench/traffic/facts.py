@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
+from typing import Any
 
 from bench.breach.clients import Told
 from examples.demo.records import OK
@@ -44,6 +45,8 @@ class Case:
     windows: Sequence[Window]
     told: Sequence[Told]
     notes: Mapping[str, str] = field(default_factory=dict)
+    failures: Sequence[Mapping[str, Any]] = ()
+    """Each failed request, with the line of the gateway's log that fits it."""
     trouble: str = ""
 
 

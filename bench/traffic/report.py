@@ -15,7 +15,13 @@ def results(case: Case, conditions: Mapping[str, Any]) -> dict[str, Any]:
     """One case, for machines."""
     rows = [count(window, case.told) for window in case.windows]
     windows = [_row(row) | {"p99": _p99(case, row)} for row in rows]
-    return {"conditions": dict(conditions), "windows": windows, "notes": dict(case.notes), "trouble": case.trouble}
+    return {
+        "conditions": dict(conditions),
+        "windows": windows,
+        "notes": dict(case.notes),
+        "trouble": case.trouble,
+        "failures": list(case.failures),
+    }
 
 
 def _row(row: Row) -> dict[str, Any]:

@@ -9,22 +9,21 @@ import pytest
 
 from bench.traffic import report
 from bench.traffic.cases import CASES, Wish
-from bench.traffic.run import measure, open_bench
+from bench.traffic.run import Bench, measure, open_bench
 from tests.e2e.conftest import Stage, stage
-from tests.e2e.stories.scene import House
 
 __all__ = ["stage"]
 SMALL = Wish(requests=1000, rate=60.0)
 
 
 @pytest.fixture(scope="module")
-def house(stage: Stage) -> Iterator[House]:
+def bench(stage: Stage) -> Iterator[Bench]:
     with open_bench(stage.name) as opened:
         yield opened
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_clients_get_what_the_status_says(house: House, name: str) -> None:
-    case = report.results(measure(house, name, SMALL), {})
+def test_clients_get_what_the_status_says(bench: Bench, name: str) -> None:
+    case = report.results(measure(bench, name, SMALL), {})
     print("\n".join([name, *report.said(case)]))
     assert report.holds(case), report.said(case)

@@ -11,7 +11,7 @@ import aiohttp
 from examples.demo.load import Question, read_answer, shuffled
 from examples.demo.records import NO_ANSWER, OK, Answer
 
-PATIENCE = aiohttp.ClientTimeout(total=5)
+PATIENCE = 5.0
 
 
 @dataclass
@@ -23,13 +23,16 @@ class Crowd:
     rate: float = 20.0
     headers: Mapping[str, str] = field(default_factory=dict)
     lasting: bool = True
+    patience: float = PATIENCE
+    """Seconds after which a client gives up."""
     answers: list[Answer] = field(default_factory=list)
 
     async def run(self) -> None:
         """Send until cancelled; what is under way then is waited for, as everything sent counts."""
         pool = aiohttp.TCPConnector(limit=0, force_close=not self.lasting)
+        patience = aiohttp.ClientTimeout(total=self.patience)
         flying: set[asyncio.Task[None]] = set()
-        async with aiohttp.ClientSession(connector=pool, timeout=PATIENCE, trust_env=False) as session:
+        async with aiohttp.ClientSession(connector=pool, timeout=patience, trust_env=False) as session:
             try:
                 await self._send(session, flying)
             finally:
