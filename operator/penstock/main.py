@@ -65,7 +65,17 @@ async def run(config: settings.Settings, kubeconfig: str | None) -> int:
     jar = aiohttp.DummyCookieJar()  # what one source sets is no other's business
     async with aiohttp.ClientSession(trust_env=False, cookie_jar=jar) as session:
         sources = {n: SOURCES[s.type](n, s.model_dump(), session) for n, s in config.metric_sources.items()}
-        loop = Loop(kube, watch.cache, queue, sources, telemetry, rooms=Rooms(kube), verified=config.verified_actions)
+        sinks = {n: s.sink() for n, s in config.payload_sinks.items()}
+        loop = Loop(
+            kube,
+            watch.cache,
+            queue,
+            sources,
+            telemetry,
+            rooms=Rooms(kube),
+            verified=config.verified_actions,
+            sinks=sinks,
+        )
         telemetry.depth.set_function(queue.depth)
         telemetry.age.set_function(queue.oldest)
         code = await _lead(lease, (watch, loop), (config, stop))

@@ -8,7 +8,7 @@ import pytest
 
 from examples.demo import setup
 from tests.e2e.conftest import Stage
-from tests.e2e.stories import canaries, others, streams
+from tests.e2e.stories import canaries, others, payloads, streams
 from tests.e2e.stories.play import Outcome, Story, open_house, play
 
 STORIES: dict[str, Story] = {
@@ -40,6 +40,7 @@ STORIES: dict[str, Story] = {
     "streams-promoted": streams.promoted,
     "streams-rolled-back": streams.rolled_back,
     "streams-scaled-down": streams.scaled_down,
+    "payloads-told": payloads.told,
 }
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, StringConstraints
 
 from penstock.api.fields import Frozen, HostName, Name, ObjectName, cel, rules, worded
+from penstock.api.payload import PayloadLog
 
 _PATH = r"^/[-._~%!$&'()*+,;=:@/A-Za-z0-9]*$"
 
@@ -22,7 +23,7 @@ RoutePath = Annotated[
 ]
 
 
-ROUTED = {"hostnames": "host names", "path": "paths"}
+ROUTED = {"hostnames": "host names", "path": "paths", "payloadLog": "payload log"}
 
 
 class GatewayReference(Frozen):
@@ -54,6 +55,8 @@ class Traffic(Frozen):
     """Host names that the route answers to. Default: every name of the listener. Example: [churn.models.corp]."""
     path: RoutePath = "/"
     """Path prefix that the route answers to, passed on unchanged. Default: /. Example: /v2/models/churn."""
+    payload_log: PayloadLog | None = None
+    """A sample of requests and answers, whole, as CloudEvents to a sink of the administrator's. Default: none is kept."""
 
     @property
     def router(self) -> str:

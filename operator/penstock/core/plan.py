@@ -9,7 +9,7 @@ from functools import partial
 
 from penstock.api.fields import span
 from penstock.api.status import Leaving, Serving, Status, Trying
-from penstock.core import adoption, desired, evidence, strategy, traffic
+from penstock.core import adoption, desired, evidence, payload, strategy, traffic
 from penstock.core.conditions import Claim, conditions
 from penstock.core.decide import advance, is_rejected
 from penstock.core.describe import TIMED, next_up
@@ -26,6 +26,7 @@ HISTORY = 10  # ControllerRevisions kept beyond those in use
 
 def decide(world: World) -> Plan:
     """From what is to what follows."""
+    world = payload.seen(world)
     turn = adoption.dismiss(world, advance(world))
     status = _seen(world, turn.status)
     claim = _claim(world, turn, status)
@@ -166,7 +167,7 @@ def _children(world: World, status: Status) -> list[Manifest]:
     if known and not _points_well(world, status):
         made += adoption.untaken(world, front, desired.make_shared(world, front, known))
         made += desired.make_preview(world, behind, known.port)
-    return made + desired.make_route(world, traffic.shares(world, status))
+    return made + payload.log(world, desired.make_route(world, traffic.shares(world, status)))
 
 
 def _points_well(world: World, status: Status) -> bool:

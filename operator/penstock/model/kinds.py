@@ -32,6 +32,7 @@ KINDS: dict[str, Kind] = {
     "HorizontalPodAutoscaler": Kind("autoscaling", "v2", "horizontalpodautoscalers"),
     "PodDisruptionBudget": Kind("policy", "v1", "poddisruptionbudgets"),
     "HTTPRoute": Kind("gateway.networking.k8s.io", "v1", "httproutes", optional=True),
+    "EnvoyExtensionPolicy": Kind("gateway.envoyproxy.io", "v1alpha1", "envoyextensionpolicies", optional=True),
     "Pod": Kind("", "v1", "pods"),
     "Node": Kind("", "v1", "nodes", namespaced=False),
     "ResourceQuota": Kind("", "v1", "resourcequotas"),

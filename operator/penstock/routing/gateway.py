@@ -38,6 +38,12 @@ def make_preview(traffic: Traffic, hostnames: Collection[str], revision: str) ->
     return _spec(traffic, hostnames, [{"matches": [_path(traffic)], "backendRefs": [_backend(revision, 100)]}])
 
 
+def make_nobodys(traffic: Traffic, filters: list[Manifest], behind: Manifest) -> Manifest:
+    """The spec of a route that nobody takes: what it names is known to the gateway's proxies, and that is its use."""
+    match = _path(traffic) | {"headers": [NOBODY]}
+    return _spec(traffic, traffic.hostnames, [{"matches": [match], "filters": filters, "backendRefs": [behind]}])
+
+
 def _spec(traffic: Traffic, hostnames: Collection[str], rules: list[Manifest]) -> Manifest:
     ref = traffic.gateway
     assert ref

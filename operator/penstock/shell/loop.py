@@ -20,6 +20,7 @@ from penstock.metrics.batch import Batch
 from penstock.model.faults import Rejected, Retry, Stale
 from penstock.model.measure import Answer, Question, Silence
 from penstock.model.reasons import Reason
+from penstock.model.sinks import Sink
 from penstock.model.values import Plan, Problem, World
 from penstock.shell import act
 from penstock.shell.cache import Cache, Key, Object
@@ -54,6 +55,7 @@ class Loop:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     rooms: Rooms | None = None
     verified: bool = True
+    sinks: Mapping[str, Sink] = field(default_factory=dict)
     faults: dict[Key, Problem] = field(default_factory=dict)
     asked: dict[Key, datetime] = field(default_factory=dict)
     silent: dict[Key, dict[int, Answer]] = field(default_factory=dict)
@@ -139,7 +141,7 @@ class Loop:
             return None
         course = begin(world.now)
         fault = self.faults.get(key) or world.fault
-        world = await self._look_around(replace(world, fault=fault, verified=self.verified))
+        world = await self._look_around(replace(world, fault=fault, verified=self.verified, sinks=self.sinks))
         course = course.then("asked_at")
         world = await self.ask(key, world)
         course = course.then("answered_at")

@@ -9,10 +9,23 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from penstock.api.fields import Frozen, Name
+from penstock.model.sinks import Sink
 from penstock.shell.sources import MetricSource
+
+
+class PayloadSink(Frozen):
+    """A Service that takes CloudEvents; its namespace must allow the routes of models by a ReferenceGrant."""
+
+    service: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z]([-a-z0-9]*[a-z0-9])?$")]
+    port: Annotated[int, Field(ge=1, le=65535)] = 80
+
+    def sink(self) -> Sink:
+        """As decisions know it."""
+        namespace, _, service = self.service.partition("/")
+        return Sink(namespace, service, self.port)
 
 
 class Settings(Frozen):
@@ -21,6 +34,7 @@ class Settings(Frozen):
     namespace: str = ""
     verified_actions: bool = False  # whether admission policies vouch for who asked; the chart that brings them says so
     metric_sources: dict[Name, MetricSource] = Field(default={}, max_length=16)
+    payload_sinks: dict[Name, PayloadSink] = Field(default={}, max_length=16)
     workers: Annotated[int, Field(ge=1, le=256)] = 32
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
 
