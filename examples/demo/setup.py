@@ -21,6 +21,8 @@ from examples.demo.watch import NAMESPACE
 
 SYSTEM = "penstock-system"
 PATIENCE = "180s"
+SINK = "stories-sink/sink"
+"""Where stories may have requests and answers sent, if one of them makes it."""
 IMAGE = re.compile(r"\bpenstock\.local/[-./:_A-Za-z0-9]+")
 """An image of ours in a manifest; where it was pushed to a registry, pods must spell it otherwise."""
 SERVERS = ("mlserver", "operator")
@@ -102,8 +104,9 @@ def _install_operator(kubectl: Kubectl, image: str) -> None:
     wish = ["--set", f"image.repository={repository}", "--set-string", f"image.tag={tag}"]
     wish += ["--set", "externalMetrics.install=true"]
     source = ["--set", f"metricSources.default.url={addons.PROMETHEUS}"]
+    sinks = ["--set", f"payloadSinks.stories.service={SINK}", "--set", "payloadSinks.stories.port=8080"]
     where = ["--namespace", SYSTEM, "--create-namespace", "--wait", "--timeout", PATIENCE]
-    _helm(kubectl, "upgrade", "--install", "penstock", str(ROOT / "helm" / "penstock"), *where, *wish, *source)
+    _helm(kubectl, "upgrade", "--install", "penstock", str(ROOT / "helm" / "penstock"), *where, *wish, *source, *sinks)
 
 
 def _helm(kubectl: Kubectl, *words: str) -> None:

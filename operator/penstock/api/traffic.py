@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, StringConstraints
 
 from penstock.api.fields import Frozen, HostName, Name, ObjectName, Period, cel, rules, worded
+from penstock.api.payload import PayloadLog
 from penstock.api.policy import Policy
 from penstock.api.rollout import Token
 
@@ -30,6 +31,7 @@ ROUTED = {
     "path": "paths",
     "sticky": "cookies",
     "previewHeader": "headers to tell requests apart",
+    "payloadLog": "payload log",
 }
 KEPT_BY_GATEWAY = ("timeout", "retries", "rateLimit", "maxBody", "apiKey", "jwt", "tls")
 
@@ -102,6 +104,8 @@ class Traffic(Frozen):
     """Without a gateway a share is k of n pods, so not every one can be had. Refuse: a rollout with a step whose exact
     weight the pods cannot give is not begun. Nearest: the step gets the nearest share that they can give, which the
     plan in status shows. Default: Refuse. With a gateway it means nothing."""
+    payload_log: PayloadLog | None = None
+    """A sample of requests and answers, whole, as CloudEvents to a sink of the administrator's. Default: none is kept."""
 
     @property
     def router(self) -> str:

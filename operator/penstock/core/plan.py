@@ -9,7 +9,7 @@ from functools import partial
 
 from penstock.api.fields import span
 from penstock.api.status import Leaving, Serving, Status, Trying
-from penstock.core import access, adoption, bounds, desired, evidence, rotate, scaled, strategy, traffic
+from penstock.core import access, adoption, bounds, desired, evidence, payload, rotate, scaled, strategy, traffic
 from penstock.core.conditions import Claim, conditions
 from penstock.core.decide import advance, is_rejected
 from penstock.core.describe import TIMED, next_up
@@ -26,7 +26,7 @@ HISTORY = 10  # ControllerRevisions kept beyond those in use
 
 def decide(world: World) -> Plan:
     """From what is to what follows."""
-    world = access.seen(bounds.scheduled(world))
+    world = payload.seen(access.seen(bounds.scheduled(world)))
     turn = adoption.dismiss(world, advance(world))
     status = _seen(world, turn.status)
     claim = _claim(world, turn, status)
@@ -185,7 +185,7 @@ def _children(world: World, status: Status, selects: str) -> list[Manifest]:
         made += [each for each in shared if not (each["kind"] == "Service" and _points_well(world, front))]
         made += access.guard(world, desired.make_preview(world, behind, known.port))
     made += access.make(world)
-    routes = desired.make_route(world, traffic.shares(world, status))  # before other routes: nothing waits longer
+    routes = payload.log(world, desired.make_route(world, traffic.shares(world, status)))  # first: nothing waits longer
     return made + access.guard(world, [*routes, *desired.make_named(world, traffic.named(world, status))])
 
 

@@ -37,6 +37,7 @@ KINDS: dict[str, Kind] = {
     "BackendTrafficPolicy": Kind("gateway.envoyproxy.io", "v1alpha1", "backendtrafficpolicies", optional=True),
     "Certificate": Kind("cert-manager.io", "v1", "certificates", optional=True),
     "NetworkPolicy": Kind("networking.k8s.io", "v1", "networkpolicies", optional=True),
+    "EnvoyExtensionPolicy": Kind("gateway.envoyproxy.io", "v1alpha1", "envoyextensionpolicies", optional=True),
     "Pod": Kind("", "v1", "pods"),
     "Node": Kind("", "v1", "nodes", namespaced=False),
     "ResourceQuota": Kind("", "v1", "resourcequotas"),

@@ -128,6 +128,11 @@ class Reason(StrEnum):
     CONFIG_TOO_LARGE = "ConfigTooLarge", "The ConfigMaps of spec.server.configMaps hold more than a revision can keep."
     MOUNT_CONFLICT = "MountConflict", "A ConfigMap's mountPath and the folder of the model overlap."
     SOURCE_NOT_FOUND = "SourceNotFound", "The operator's configuration has no metric source of that name."
+    SINK_NOT_FOUND = "SinkNotFound", "The operator's configuration has no payload sink of that name; traffic goes on."
+    PAYLOAD_LOG_REFUSED = (
+        "PayloadLogRefused",
+        "The gateway refuses what traffic.payloadLog needs; the message has its words; traffic goes on.",
+    )
     CONFLICT = "Conflict", "An object of that name exists and belongs to somebody else; it is left alone."
     REFUSED_BY_API = (
         "RefusedByApi",

@@ -16,6 +16,7 @@ from penstock.model.measure import Answer
 from penstock.model.platform import Platform
 from penstock.model.reasons import Reason
 from penstock.model.room import Room
+from penstock.model.sinks import Sink
 
 Manifest = dict[str, Any]
 
@@ -171,6 +172,16 @@ class Given:
 
 
 @dataclass(frozen=True)
+class LogSeen:
+    """The payload log's policy as it stands: whether the gateway has taken it, what it says against it and its sink."""
+
+    taken: bool = False
+    refused: str = ""
+    unreached: str = ""
+    targets: frozenset[str] = frozenset()  # routes whose requests it is to tell
+
+
+@dataclass(frozen=True)
 class World:
     """All that one turn may know."""
 
@@ -205,6 +216,8 @@ class World:
     annotations: Mapping[str, str] = field(default_factory=dict)
     verified: bool = True
     room: Room | None = None
+    sinks: Mapping[str, Sink] = field(default_factory=dict)  # the administrator's, by name
+    log: LogSeen = LogSeen()
 
 
 class Outcome(Enum):

@@ -58,6 +58,12 @@ def make_named(traffic: Traffic, named: Mapping[str, Collection[str]]) -> Manife
     return _spec(traffic, traffic.hostnames, made)
 
 
+def make_nobodys(traffic: Traffic, filters: list[Manifest], behind: Manifest) -> Manifest:
+    """The spec of a route that nobody takes: what it names is known to the gateway's proxies, and that is its use."""
+    match = rules.path(traffic) | {"headers": [rules.NOBODY]}
+    return _spec(traffic, traffic.hostnames, [{"matches": [match], "filters": filters, "backendRefs": [behind]}])
+
+
 def _spec(traffic: Traffic, hostnames: Collection[str], all_rules: list[Manifest]) -> Manifest:
     ref = traffic.gateway
     assert ref

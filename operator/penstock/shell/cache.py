@@ -14,7 +14,7 @@ from penstock.core.desired import read_snapshot
 from penstock.model.kinds import KINDS
 from penstock.model.names import ANNOTATION_APPLIED, LABEL_CONFIG, LABEL_NAME, LABEL_REVISION, digest
 from penstock.model.values import Config, Following, Manifest, RouteSeen, Snapshot
-from penstock.routing import ROUTES, service
+from penstock.routing import ROUTES, payload, service
 from penstock.routing.access import READERS
 from penstock.scaling.follow import follow
 from penstock.shell import pods
@@ -278,6 +278,7 @@ _SEEN = {
     "ControllerRevision": _snapshot,
     "Service": _front,
     "HorizontalPodAutoscaler": _scaler,
+    "EnvoyExtensionPolicy": payload.read,
     **{kind: router.read for kind, router in ROUTES.items()},
     **READERS,
 }

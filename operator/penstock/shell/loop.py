@@ -21,6 +21,7 @@ from penstock.model.faults import Rejected, Retry, Stale
 from penstock.model.measure import Answer, Question, Silence
 from penstock.model.platform import Platform
 from penstock.model.reasons import Reason
+from penstock.model.sinks import Sink
 from penstock.model.values import Plan, Problem, World
 from penstock.shell import act
 from penstock.shell.cache import Cache, Key, Object
@@ -57,6 +58,7 @@ class Loop:
     verified: bool = True
     platform: Platform = field(default_factory=Platform)
     warmup_image: str = ""
+    sinks: Mapping[str, Sink] = field(default_factory=dict)
     faults: dict[Key, Problem] = field(default_factory=dict)
     asked: dict[Key, datetime] = field(default_factory=dict)
     silent: dict[Key, dict[int, Answer]] = field(default_factory=dict)
@@ -142,7 +144,7 @@ class Loop:
             return None
         course = begin(world.now)
         fault = self.faults.get(key) or world.fault
-        world = replace(world, fault=fault, verified=self.verified, platform=self.platform)
+        world = replace(world, fault=fault, verified=self.verified, platform=self.platform, sinks=self.sinks)
         world = await self._look_around(world)
         course = course.then("asked_at")
         world = await self.ask(key, world)

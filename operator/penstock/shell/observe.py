@@ -12,8 +12,8 @@ from penstock.core.actions import Action
 from penstock.core.resolve import resolve
 from penstock.model.names import PREFIX
 from penstock.model.reasons import Reason
-from penstock.model.values import Config, Given, Pod, Problem, RouteSeen, Said, Snapshot, Workload, World
-from penstock.routing import ROUTES, Router, rotation, router_of
+from penstock.model.values import Config, Given, LogSeen, Pod, Problem, RouteSeen, Said, Snapshot, Workload, World
+from penstock.routing import ROUTES, Router, payload, rotation, router_of
 from penstock.shell.cache import Cache, Child, Front, Key, Object, Scale, Scaler
 
 # Measured: up to 120 ms. Times in a status are whole seconds, so that of two at least one has passed.
@@ -64,6 +64,7 @@ def observe(cache: Cache, key: Key, now: datetime, means: Means) -> World | None
         tied=any(c.owner_uid == meta["uid"] for c in mine),
         rival=next((_both(c) for c in mine if _is_ambiguous(c)), cache.rivals.get(key, "")),
         annotations=_asked(meta.get("annotations") or {}),
+        log=_log(mine, payload.name_of(key[1])),
     )
     return resolve(_settling(world), lambda: _runtimes(cache), means.sources) if spec else world
 
@@ -112,6 +113,14 @@ def _beside(mine: list[Child], name: str) -> dict[str, RouteSeen]:
 def _pods(mine: list[Child]) -> tuple[Pod, ...]:
     """Those that are there to stay: one that is about to end counts no more, whatever its labels say."""
     return tuple(sorted((c.seen for c in mine if isinstance(c.seen, Pod) and not c.seen.going), key=lambda p: p.name))
+
+
+def _log(mine: list[Child], name: str) -> LogSeen:
+    """The policy of the payload log, and what a gateway says against the route that leads to its sink."""
+    found = {c.kind: c.seen for c in mine if c.name == name}
+    seen, route = found.get("EnvoyExtensionPolicy"), found.get("HTTPRoute")
+    seen = seen if isinstance(seen, LogSeen) else LogSeen()
+    return replace(seen, unreached=route.message) if isinstance(route, RouteSeen) else seen
 
 
 def _settling(world: World) -> World:

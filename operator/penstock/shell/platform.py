@@ -67,6 +67,7 @@ def unused(platform: Platform) -> frozenset[str]:
     uses = {
         "SecurityPolicy": envoy,
         "BackendTrafficPolicy": envoy,
+        "EnvoyExtensionPolicy": envoy,
         "Certificate": platform.certificates,
         "NetworkPolicy": platform.fence is not None,
     }

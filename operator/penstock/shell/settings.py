@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from penstock.api.fields import Frozen, Image, Name
 from penstock.model.platform import Platform
+from penstock.model.sinks import Sink
 from penstock.shell.platform import Gateway, ModelNetworks, make_platform, unused
 from penstock.shell.sources import MetricSource
 from penstock.shell.watch import ALL
@@ -26,6 +27,18 @@ class ExternalMetrics(Frozen):
     key_file: str
 
 
+class PayloadSink(Frozen):
+    """A Service that takes CloudEvents; its namespace must allow the routes of models by a ReferenceGrant."""
+
+    service: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z]([-a-z0-9]*[a-z0-9])?$")]
+    port: Annotated[int, Field(ge=1, le=65535)] = 80
+
+    def sink(self) -> Sink:
+        """As decisions know it."""
+        namespace, _, service = self.service.partition("/")
+        return Sink(namespace, service, self.port)
+
+
 class Settings(Frozen):
     """The operator's configuration file."""
 
@@ -36,6 +49,7 @@ class Settings(Frozen):
     external_metrics: ExternalMetrics | None = None
     gateway: Gateway = Gateway()
     model_networks: ModelNetworks = ModelNetworks()
+    payload_sinks: dict[Name, PayloadSink] = Field(default={}, max_length=16)
     workers: Annotated[int, Field(ge=1, le=256)] = 32
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
 

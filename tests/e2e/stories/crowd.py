@@ -14,7 +14,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from examples.demo.load import Question, read_answer, shuffled
 from examples.demo.records import NO_ANSWER, OK, Answer
 
-PATIENCE = aiohttp.ClientTimeout(total=5)
+PATIENCE = 5.0
 
 
 class Fixed(AbstractResolver):
@@ -45,14 +45,17 @@ class Crowd:
     lasting: bool = True
     trust: ssl.SSLContext | None = None
     address: str = ""  # of every name, where there is no DNS for it
+    patience: float = PATIENCE
+    """Seconds after which a client gives up."""
     answers: list[Answer] = field(default_factory=list)
 
     async def run(self) -> None:
         """Send until cancelled; what is under way then is waited for, as everything sent counts."""
         names = Fixed(self.address) if self.address else None
         pool = aiohttp.TCPConnector(limit=0, force_close=not self.lasting, ssl=self.trust or True, resolver=names)
+        patience = aiohttp.ClientTimeout(total=self.patience)
         flying: set[asyncio.Task[None]] = set()
-        async with aiohttp.ClientSession(connector=pool, timeout=PATIENCE, trust_env=False) as session:
+        async with aiohttp.ClientSession(connector=pool, timeout=patience, trust_env=False) as session:
             try:
                 await self._send(session, flying)
             finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import threading
 import time
@@ -16,7 +17,7 @@ from examples.demo.records import Answer
 from tests.e2e.stories.crowd import Crowd
 
 Object = dict[str, Any]
-NAMESPACE = "stories"
+NAMESPACE = os.environ.get("PENSTOCK_E2E_NAMESPACE", "stories")  # two on one cluster need one each
 KINDS = {
     "ModelDeployment": f"/apis/penstock.dev/v1alpha1/namespaces/{NAMESPACE}/modeldeployments",
     "HTTPRoute": f"/apis/gateway.networking.k8s.io/v1/namespaces/{NAMESPACE}/httproutes",
