@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from penstock.api.scaled import Scaled
 from penstock.api.scaling import Scaling, ScalingMetric
-from penstock.api.status import Scaled, Status
+from penstock.api.status import Status
 from penstock.core.scaled import scaled
 from penstock.model.values import Following
 from penstock.scaling import hpa

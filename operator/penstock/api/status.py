@@ -10,8 +10,8 @@ from pydantic import Field
 
 from penstock.api.fields import ShortText, Text, Time, Tolerant, list_map
 from penstock.api.planned import PlannedSticky
+from penstock.api.scaled import Count, Scaled
 
-Count = Annotated[int, Field(ge=0)]
 Percent100 = Annotated[int, Field(ge=0, le=100)]
 
 
@@ -286,36 +286,6 @@ class Ended(Tolerant):
     """When it ended."""
     message: Text = ""
     """The numbers behind it."""
-
-
-class Resized(Tolerant):
-    """A decision of the autoscaler."""
-
-    at: Time
-    """When it was seen."""
-    revision: ShortText
-    """Whose pods."""
-    before: Count
-    """Replicas before."""
-    after: Count
-    """Replicas wanted from then on."""
-    why: ShortText = ""
-    """The metric that asked for most, against its target for each replica; or the bound that decided."""
-
-
-class Scaled(Tolerant):
-    """What the stable revision's autoscaler wants, between which bounds, and what it decided lately."""
-
-    revision: ShortText
-    """The stable revision."""
-    wanted: Count
-    """Replicas that it wants now."""
-    least: Count
-    """Fewest that it may want now: of the spec, a schedule, a rollout or a fallback."""
-    most: Count
-    """Most that it may want now."""
-    decisions: Annotated[list[Resized], Field(max_length=10)] = []
-    """Its last decisions, latest last."""
 
 
 class Next(Tolerant):

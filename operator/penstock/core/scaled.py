@@ -6,7 +6,8 @@ Without numbers the cluster's autoscaler changes nothing by itself; here a floor
 from datetime import datetime
 
 from penstock.api.fields import span
-from penstock.api.status import Resized, Scaled, Status
+from penstock.api.scaled import Resized, Scaled
+from penstock.api.status import Status
 from penstock.model.schedule import spell
 from penstock.model.values import Following, World
 from penstock.scaling import hpa
