@@ -85,6 +85,8 @@ Image = Annotated[
     StringConstraints(pattern=IMAGE, min_length=1, max_length=512),
     worded(IMAGE, "must be an image such as registry/repository:tag, without scheme, spaces or arguments"),
 ]
+Count = Annotated[int, Field(ge=0)]
+Percent100 = Annotated[int, Field(ge=0, le=100)]
 Text = Annotated[str, StringConstraints(max_length=1024)]
 ShortText = Annotated[str, StringConstraints(max_length=256)]
 Quantity = Annotated[

@@ -4,9 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from penstock.api.fields import ShortText, Time, Tolerant
-
-Count = Annotated[int, Field(ge=0)]
+from penstock.api.fields import Count, ShortText, Time, Tolerant
 
 
 class Resized(Tolerant):

@@ -8,11 +8,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from penstock.api.fields import ShortText, Text, Time, Tolerant, list_map
+from penstock.api.fields import Count, Percent100, ShortText, Text, Time, Tolerant, list_map
 from penstock.api.planned import PlannedSticky
-from penstock.api.scaled import Count, Scaled
-
-Percent100 = Annotated[int, Field(ge=0, le=100)]
+from penstock.api.scaled import Scaled
 
 
 class Side(Tolerant):

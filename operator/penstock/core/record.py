@@ -12,8 +12,8 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from penstock.api.analysis import Analysis
-from penstock.api.fields import Tolerant
-from penstock.api.status import Count, Evidence, Percent100, PlannedStep, StepKind, Trying, VerdictName
+from penstock.api.fields import Count, Percent100, Tolerant
+from penstock.api.status import Evidence, PlannedStep, StepKind, Trying, VerdictName
 from penstock.core.measures import title
 from penstock.model.measure import Answer, Counts, Groups, Levels, Shapes, Silence
 from penstock.model.names import digest
