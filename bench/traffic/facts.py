@@ -45,9 +45,9 @@ class Case:
     windows: Sequence[Window]
     told: Sequence[Told]
     notes: Mapping[str, str] = field(default_factory=dict)
+    trouble: str = ""
     failures: Sequence[Mapping[str, Any]] = ()
     """Each failed request, with the line of the gateway's log that fits it."""
-    trouble: str = ""
 
 
 @dataclass(frozen=True)

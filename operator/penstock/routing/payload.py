@@ -23,6 +23,10 @@ local function plain(value)
   return (tostring(value or ""):gsub('[%c"\\\\]', ""))
 end
 
+local function number(said, key)
+  return tonumber(said:get(key)) or 0
+end
+
 local function is_untold(headers, limit)
   local length = tonumber(headers:get("content-length") or "")
   local kind = headers:get("content-type") or ""
@@ -44,7 +48,7 @@ end
 
 function envoy_on_request(handle)
   local said, headers = handle:filterContext(), handle:headers()
-  if math.random() * 100 >= (said:get("percent") or 0) or is_untold(headers, said:get("limit") or 0) then return end
+  if math.random() * 100 >= number(said, "percent") or is_untold(headers, number(said, "limit")) then return end
   local told = {id = plain(headers:get("x-request-id")), time = os.date("!%Y-%m-%dT%H:%M:%SZ")}
   local path, kind = plain(headers:get(":path")), headers:get("content-type")
   told.request = '"path":"' .. path .. '",' .. content(kind, read(handle))
@@ -57,7 +61,7 @@ function envoy_on_response(handle)
   local revision = plain(headers:get("@HEADER@"))
   headers:remove("@HEADER@")
   local told = handle:streamInfo():dynamicMetadata():get("penstock.payload")
-  if not told or not told.request or is_untold(headers, said:get("limit") or 0) then return end
+  if not told or not told.request or is_untold(headers, number(said, "limit")) then return end
   local status, kind = plain(headers:get(":status")), headers:get("content-type")
   local answer = '"status":' .. status .. ',' .. content(kind, read(handle))
   said = handle:filterContext()

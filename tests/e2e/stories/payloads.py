@@ -65,14 +65,14 @@ async def _events(scene: Scene) -> list[Object]:
     return [json.loads(line.removeprefix(kind)) for line in lines]
 
 
-async def _sink(*words: str, scene: Scene) -> str:
-    return await scene.kubectl(*words, "--namespace", NAMESPACE_OF_SINK)
+async def _sink(*words: str, scene: Scene, given: str | None = None) -> str:
+    return await scene.kubectl(*words, "--namespace", NAMESPACE_OF_SINK, given=given)
 
 
 async def _open_sink(scene: Scene) -> None:
     """What an administrator makes: a namespace with the sink, which allows the routes of the models' namespace."""
     for each in _manifests():
-        await scene.create(each)
+        await _sink("apply", "-f", "-", scene=scene, given=scene.house.spell(json.dumps(each)))
     await _sink("rollout", "status", f"deployment/{NAME}", "--timeout=60s", scene=scene)
 
 
