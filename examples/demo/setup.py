@@ -100,6 +100,7 @@ def _model_images() -> list[Path]:
 def _install_operator(kubectl: Kubectl, image: str) -> None:
     repository, tag = image.rsplit(":", 1)
     wish = ["--set", f"image.repository={repository}", "--set-string", f"image.tag={tag}"]
+    wish += ["--set", "externalMetrics.install=true"]
     source = ["--set", f"metricSources.default.url={addons.PROMETHEUS}"]
     where = ["--namespace", SYSTEM, "--create-namespace", "--wait", "--timeout", PATIENCE]
     _helm(kubectl, "upgrade", "--install", "penstock", str(ROOT / "helm" / "penstock"), *where, *wish, *source)

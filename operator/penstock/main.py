@@ -12,26 +12,28 @@ import os
 import random
 import signal
 import time
-from collections.abc import Coroutine
 from typing import Any
 
 import aiohttp
 import kopf
 
 from penstock.metrics import SOURCES
-from penstock.shell import logs, settings, web
+from penstock.shell import external, logs, settings, web
 from penstock.shell.cache import Cache
 from penstock.shell.kube import Kube
 from penstock.shell.lease import Lease
 from penstock.shell.loop import Loop
+from penstock.shell.meter import Meter
 from penstock.shell.queue import Queue
 from penstock.shell.room import Rooms
+from penstock.shell.settings import ExternalMetrics, Settings
 from penstock.shell.telemetry import Telemetry
 from penstock.shell.watch import Watch, make_registry, make_settings
 
 log = logging.getLogger("penstock")
 # Unused without peering, but else kopf asks for the name of the user, who has none in a container.
 IDENTITY: Any = "penstock"
+Tasks = dict[str, asyncio.Task[Any]]
 
 
 def main() -> None:
@@ -49,7 +51,7 @@ def main() -> None:
     os._exit(code)  # kopf's own threads must not keep a process alive that has lost its lease
 
 
-async def run(config: settings.Settings, kubeconfig: str | None) -> int:
+async def run(config: Settings, kubeconfig: str | None) -> int:
     """Serve health, wait for the lease, reconcile until the lease or the watches are lost or a signal comes."""
     telemetry, stop = Telemetry(), asyncio.Event()
     _on_signals(stop)
@@ -77,41 +79,58 @@ async def run(config: settings.Settings, kubeconfig: str | None) -> int:
         )
         telemetry.depth.set_function(queue.depth)
         telemetry.age.set_function(queue.oldest)
-        code = await _lead(lease, (watch, loop), (config, stop))
+        operator = asyncio.create_task(_kopf(watch, config.namespace, stop))  # it watches before it leads
+        metering = await _meter(kube, Meter(watch.cache, loop.batches), config.external_metrics)
+        code = await _lead(lease, (watch, loop), (config, stop), {"watches ended": operator, **metering})
     await lease.release()
     return code
 
 
-async def _lead(lease: Lease, parts: tuple[Watch, Loop], control: tuple[settings.Settings, asyncio.Event]) -> int:
+async def _meter(kube: Kube, meter: Meter, wish: ExternalMetrics | None) -> Tasks:
+    """Serve live metrics to autoscalers, whether this process leads or not; the tasks that must not end."""
+    if not wish:
+        return {}
+    trust = await external.front_proxy(kube)
+    context = external.make_context(wish.cert_file, wish.key_file, trust)
+    await web.serve(external.make_app(meter, trust), wish.port, context)
+    renewing = external.keep_certificates(context, (wish.cert_file, wish.key_file), kube)
+    return {
+        "live metrics ended": asyncio.create_task(meter.keep()),
+        "certificates ended": asyncio.create_task(renewing),
+    }
+
+
+async def _lead(lease: Lease, parts: tuple[Watch, Loop], control: tuple[Settings, asyncio.Event], tasks: Tasks) -> int:
     (watch, loop), (config, stop) = parts, control
-    if not await _first(lease.acquire(), stop.wait()):
-        return 0
+    waiting = {"stop": asyncio.create_task(stop.wait()), **tasks}
+    leading = asyncio.create_task(lease.acquire())
+    await asyncio.wait([leading, *waiting.values()], return_when=asyncio.FIRST_COMPLETED)
+    if not leading.done():
+        leading.cancel()
+        return _ended(waiting)
+    leading.result()
     log.info("leading")
     workers = [asyncio.create_task(loop.work()) for _ in range(config.workers)]
-    operator = asyncio.create_task(_kopf(watch, config.namespace, stop))
-    ends: dict[str, asyncio.Task[Any]] = {
-        "stop": asyncio.create_task(stop.wait()),
+    ends = {
+        **waiting,
         "lease lost": asyncio.create_task(lease.lost()),
-        "watches ended": operator,
+        # Lists anew: what the watches have brought so far may be older than the last leader's last write.
         "synchronisation ended": asyncio.create_task(watch.keep()),
         **{f"worker {i} ended": worker for i, worker in enumerate(workers)},
     }
     await asyncio.wait(ends.values(), return_when=asyncio.FIRST_COMPLETED)
-    ended = next(name for name, task in ends.items() if task.done())
-    fault = None if ended == "stop" else ends[ended].exception()
-    log.log(logging.ERROR if fault else logging.INFO, "ending", extra={"cause": ended}, exc_info=fault)
+    code = _ended(ends)
     for worker in workers:
         worker.cancel()
+    return code
+
+
+def _ended(tasks: Tasks) -> int:
+    """The exit code, and a line that says which task has ended first."""
+    ended = next(name for name, task in tasks.items() if task.done())
+    fault = None if ended == "stop" else tasks[ended].exception()
+    log.log(logging.ERROR if fault else logging.INFO, "ending", extra={"cause": ended}, exc_info=fault)
     return 0 if ended == "stop" else 1
-
-
-async def _first(wanted: Coroutine[Any, Any, Any], other: Coroutine[Any, Any, Any]) -> bool:
-    """True where the first of two ends first."""
-    tasks = [asyncio.create_task(wanted), asyncio.create_task(other)]
-    _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending:
-        task.cancel()
-    return tasks[0].done()
 
 
 async def _kopf(watch: Watch, namespace: str, stop: asyncio.Event) -> None:

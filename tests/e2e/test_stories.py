@@ -41,6 +41,7 @@ STORIES: dict[str, Story] = {
     "limits": access.limits,
     "tokens": access.tokens,
     "https": access.https,
+    "scaled": others.scaled,
 }
 
 

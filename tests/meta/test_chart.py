@@ -344,3 +344,42 @@ def test_every_value_of_the_schema_has_a_default_and_the_other_way_round() -> No
 def test_a_wrong_value_stops_the_installation_and_is_named(value: str, words: str) -> None:
     done = helm("template", "penstock", "helm/penstock", "--set", value, check=False)
     assert done.returncode != 0 and any(word in done.stderr for word in words.split("|")), done.stderr
+
+
+# live metrics
+
+
+def test_live_metrics_bring_their_api_its_certificate_and_one_right_and_no_more() -> None:
+    plain, live = render(), render("externalMetrics.install=true")
+    more = {(one["kind"], one["metadata"]["name"]) for one in live} - {
+        (o["kind"], o["metadata"]["name"]) for o in plain
+    }
+    assert more == {
+        ("Secret", "penstock-metrics"),
+        ("Service", "penstock-metrics"),
+        ("APIService", "v1beta1.external.metrics.k8s.io"),
+        ("RoleBinding", "penstock-metrics-penstock-system"),
+    }
+    binding = named(live, "RoleBinding", "penstock-metrics-penstock-system")
+    assert binding["metadata"]["namespace"] == "kube-system"
+    assert binding["roleRef"]["name"] == "extension-apiserver-authentication-reader"
+
+
+def test_the_api_server_trusts_the_certificate_that_the_operator_serves() -> None:
+    live = render("externalMetrics.install=true")
+    secret = named(live, "Secret", "penstock-metrics")
+    service = named(live, "APIService", "v1beta1.external.metrics.k8s.io")["spec"]
+    assert service["caBundle"] == secret["data"]["ca.crt"] and "insecureSkipTLSVerify" not in service
+    (pod,) = (one["spec"]["template"]["spec"] for one in of_kind(live, "Deployment"))
+    (volume,) = (one for one in pod["volumes"] if one["name"] == "live")
+    assert [item["key"] for item in volume["secret"]["items"]] == ["tls.crt", "tls.key"]
+    config = yaml.safe_load(named(live, "ConfigMap", "penstock")["data"]["config.yaml"])
+    settings = Settings.model_validate(config).external_metrics
+    (container,) = pod["containers"]
+    assert settings and settings.port in {port["containerPort"] for port in container["ports"]}
+    assert settings.cert_file.startswith(next(m["mountPath"] for m in container["volumeMounts"] if m["name"] == "live"))
+
+
+def test_live_metrics_are_the_whole_clusters() -> None:
+    with pytest.raises(AssertionError, match="set externalMetrics"):
+        render(*NAMESPACED, "externalMetrics.install=true")

@@ -52,9 +52,14 @@ async def wait_until_quiet(sim: Rough, court: Court) -> str:
         if waited >= 2 * QUIET:  # the metrics of a candidate that waits for people are still read
             return ""
         written = court.writes[-1] if court.writes else 0.0
-        if sim.alive and not _is_busy(status, stalled) and sim.time() - written >= QUIET:
+        if sim.alive and _has_heard(sim) and not _is_busy(status, stalled) and sim.time() - written >= QUIET:
             return ""
     return f"no end after {PATIENCE:.0f} s: {status_of(sim)}"
+
+
+def _has_heard(sim: Rough) -> bool:
+    """Whether no watch still brings news of what the wish was before; a new process would know it at once."""
+    return sim.wire.known_until() >= sim.time()
 
 
 def _is_busy(status: Object, stalled: bool) -> bool:

@@ -70,8 +70,16 @@ def _lacks_something(scene: Scene, tried: Object) -> Iterator[str]:
         yield f"{tried['revision']} is stable with {shares}%"
     if not scene.sim.was_ready(tried["revision"], scene.known):
         yield f"{tried['revision']} is stable without ready pods"
-    if [n for n in range(tried.get("step", 0) + 1, len(tried["steps"])) if n not in tried.get("skipped", [])]:
+    left_out = {*tried.get("skipped", []), *_skipped_just_now(scene, tried)}
+    if set(range(tried.get("step", 0) + 1, len(tried["steps"]))) - left_out:
         yield f"{tried['revision']} is stable from step {tried.get('step', 0)} of {len(tried['steps'])}"
+
+
+def _skipped_just_now(scene: Scene, tried: Object) -> Iterator[int]:
+    """Steps that somebody skips in the very turn that moves the pointer: of a candidate that goes no status says so."""
+    for name, _, number in (value.partition("/") for value in scene.sim.noted_since("skip", scene.known)):
+        if name == tried["revision"] and number:
+            yield int(number) - 1
 
 
 SILENT_FOR = {"NoData": 15.0, "MetricsLost": 20.0}  # as in wishes.MORE
@@ -97,9 +105,13 @@ def a_rejection_is_true(scene: Scene) -> Iterator[str]:
 
 
 def _heard(scene: Scene, one: Object) -> Iterator[str]:
-    """A policy of silence blames nobody whose numbers came lately; a clock that jumped makes windows without any."""
+    """A policy of silence blames nobody whose numbers came lately; a clock that jumped makes windows without any.
+
+    What was told to a turn that recorded nothing (the wish was edited meanwhile) is lost with that turn: the next one
+    asks for the same window again, and hears nothing where the source is gone by then.
+    """
     since = scene.sim.time() - SILENT_FOR[one["reason"]] + 1.5  # a window ends, and its answer comes, a little apart
-    told = [c for at, who, how, c in scene.sim.told if (who, how) == (one["revision"], False) and at >= since]
+    told = [c for at, who, how, c in scene.sim.heard if (who, how) == (one["revision"], False) and at >= since]
     heard = told if one["reason"] == "MetricsLost" else [c for c in told if c.candidate_total]
     if heard and not scene.sim.jumped_since(since - 30.0):
         yield f"{one['reason']}, and there were numbers lately: {heard[-1]}"

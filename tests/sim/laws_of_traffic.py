@@ -30,13 +30,18 @@ def no_weight_rises_on_a_revision_that_cannot_answer(scene: Scene) -> Iterator[s
 
 @law("HTTPRoute")
 def only_who_is_tried_or_trusted_gets_more(scene: Scene) -> Iterator[str]:
-    """At most one candidate gets traffic; a rejected revision gets none again."""
+    """At most one candidate gets traffic; a rejected revision gets none again.
+
+    An edit of the route by others while the turn thinks is undone by it; what it then has is nothing more than it had.
+    """
     if scene.name != "churn":
         return
     before, now = _routes(scene)
     known = (scene.revision("stable"), scene.revision("candidate"))
+    edited = scene.sim.route_changed >= scene.known
     for name in backends(scene.after):
-        if _rises(before, now, name) and name not in known:
+        had = edited and now.weights.get(name, 0) in scene.sim.gate.shares(name, scene.known)
+        if _rises(before, now, name) and name not in known and not had:
             yield f"{name} gets {now}, and is neither stable nor candidate"
     if {now.cohort, now.mirror[0]} - {"", scene.revision("candidate")}:
         yield f"{now}, the candidate is {scene.revision('candidate')}"
@@ -136,12 +141,15 @@ def _is_small(scene: Scene) -> bool:
 
 
 def _could_write_the_route(scene: Scene) -> bool:
-    """Home answers, nobody else has edited the route just now, and every Service behind it is there."""
+    """Home answers, nobody else has edited the route since what it knew, and every Service behind it is there.
+
+    Nor in the very moment of it: a turn asks as soon as it has looked, and what is edited then is for the next one.
+    """
     sim, since = scene.sim, scene.known
     return (
         sim.always_ready(scene.revision("stable"), since)
         and not _is_small(scene)
-        and sim.route_changed <= since
+        and sim.route_changed < since
         and all(sim.live("Service", name) for name in backends(sim.live("HTTPRoute", "churn")))
     )
 
@@ -160,8 +168,12 @@ def _rises(before: Carried, now: Carried, name: str) -> bool:
 
 
 def _may_give_way(scene: Scene) -> bool:
-    """Where the wish has room for one pod only, it makes room for another's: nobody is answered for a moment."""
-    if scene.kind != "Deployment" or not scene.after or scene.sim.full_size() > 1:
+    """Where the wish has room for one pod only, it makes room for another's: nobody is answered for a moment.
+
+    The wish as the turn could know it: one that asks for more pods may come between the record and this write.
+    """
+    few = min(scene.sim.wished_since("replicas", scene.known), default=0) <= 1
+    if scene.kind != "Deployment" or not scene.after or not few:
         return False
     replaces = bool((scene.status.get("candidate") or {}).get("replaces")) and scene.name == scene.revision("stable")
     replaced = any(gone["revision"] == scene.name and gone.get("replaced") for gone in scene.status.get("leaving", []))
@@ -176,5 +188,5 @@ def _is_removed(scene: Scene) -> bool:
 
 
 def _listed_since(sim: Rough, since: float) -> set[str]:
-    """Backends that the route has had all the time since then."""
-    return backends(sim.live("HTTPRoute", "churn")) if sim.route_changed <= since else set()
+    """Backends that the route has had all the time since then, and in that moment."""
+    return backends(sim.live("HTTPRoute", "churn")) if sim.route_changed < since else set()

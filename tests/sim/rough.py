@@ -20,6 +20,7 @@ from tests.sim.machine import START, Nature, Object, Sim
 from tests.sim.wire import RoughKube, Wire, Write
 
 T = TypeVar("T")
+Told = tuple[float, str, bool, Counts]  # an answer: when, about whom, compared, counts
 
 
 @dataclass
@@ -31,11 +32,12 @@ class Flapping(Nature):
 
 @dataclass
 class Turn:
-    """The operator's present turn: what it can know, and whether it has recorded anything."""
+    """The operator's present turn: what it can know, what it was told, and whether it has recorded anything."""
 
     began: float
     known: float
     recorded: bool = False
+    told: list[Told] = field(default_factory=list)
 
 
 @dataclass
@@ -73,7 +75,8 @@ class Rough(Sim):
         self.gate = Gate(self, self.routed)
         self.rolled: dict[str, int] = {}  # uid of a Deployment -> replicas that are being brought about
         self.ready: dict[str, list[tuple[float, int]]] = defaultdict(list)
-        self.told: list[tuple[float, str, bool, Counts]] = []  # answers: when, about whom, compared, counts
+        self.told: list[Told] = []
+        self.heard: list[Told] = []  # those whose turn lived to record them
         self.moments: list[tuple[str, Callable[[], None]]] = []
         self.witness: Callable[[Landed], None] = lambda _: None
         self.versions: dict[str, str] = {}
@@ -134,6 +137,9 @@ class Rough(Sim):
             answer = act()
         finally:
             self._landing = None
+        if write[0] == "patch_status":
+            self.heard += self.turn.told
+            self.turn.told = []
         self.witness(landed)
         self.turn.recorded |= write[0] == "patch_status"
         self.strike("after a write")
@@ -307,7 +313,9 @@ class Rough(Sim):
                 return Shapes(("0.1", "+Inf"), (counts.candidate_total, 0), (counts.stable_total, 0))
             case Ratio(total=Selector(name="seconds_count")):  # everything is slow; only dry runs ask
                 return Counts(counts.candidate_total, counts.candidate_total)
-        self.told.append((self.time(), arms[0], question.stable is not None, counts))
+        told = (self.time(), arms[0], question.stable is not None, counts)
+        self.told.append(told)
+        self.turn.told.append(told)
         return counts
 
     def _count(self, revision: str, span: list[float]) -> tuple[int, int]:

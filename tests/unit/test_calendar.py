@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from penstock.api.rollout import Day, Freeze
+from penstock.api.rollout import Freeze
+from penstock.api.window import Day
 from penstock.model.calendar import frozen_until
 
 WEEKEND = {"days": ["Friday"], "start": "18:00", "duration": "62h", "timeZone": "Europe/Berlin"}

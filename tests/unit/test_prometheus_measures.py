@@ -192,6 +192,14 @@ def test_a_rate_is_measured_between_samples_and_not_between_the_ends_of_a_window
         assert told == Levels((20.0,)) or (begin == 10.5 and told == Levels(()))
 
 
+def test_a_rate_does_not_reach_back_further_than_the_scrape_before_its_window() -> None:
+    """What was two minutes ago says nothing about now: an autoscaler would be late by as much."""
+    idle_then_busy = counter("requests_total", (-110, 5), (-50, 5), (-5, 5), (5, 105), (14, 195))
+    assert answer(RATE, idle_then_busy) == Levels((10.0,))
+    two = [idle_then_busy, counter("requests_total", (-110, 7), (3, 7), (14, 18), pod="b")]
+    assert answer(RATE, *two) == Levels((10.0 + 11 / 124,)), "each pod has its own time"
+
+
 def test_a_series_that_begins_late_counts_from_zero_where_its_pod_was_known() -> None:
     late = counter("requests_total", (4, 12), (14, 20), code="503")
     assert answer(RATE, counter("requests_total", (-6, 5), (14, 45)), late) == Levels(((40 + 20) / 20,))

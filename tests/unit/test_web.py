@@ -39,7 +39,7 @@ def test_metrics_are_those_of_the_given_registry_in_a_format_prometheus_reads() 
     async def story() -> None:
         registry = CollectorRegistry()
         Counter("penstock_turns", "Turns.", registry=registry).inc(3)
-        runner = await serve(make_app(list, list, registry), port := free_port(), "127.0.0.1")
+        runner = await serve(make_app(list, list, registry), port := free_port())
         status, text, content_type = await fetch(port, "/metrics")
         samples = {s.name: s.value for family in text_string_to_metric_families(text) for s in family.samples}
         assert status == 200 and content_type.startswith("text/plain; version=")

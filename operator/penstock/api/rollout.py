@@ -3,12 +3,10 @@
 Shapes and cross-field rules only. A field is listed here when it acts, not before. How it is judged: see `analysis`.
 """
 
-from datetime import date
 from enum import StrEnum
-from typing import Annotated, Self
-from zoneinfo import ZoneInfo
+from typing import Annotated
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints
 
 from penstock.api.fields import (
     Duration,
@@ -20,27 +18,14 @@ from penstock.api.fields import (
     rules,
     worded,
 )
+from penstock.api.window import WINDOW_RULES, Window
 
 _TOKEN = r"^[A-Za-z0-9][-_.A-Za-z0-9]*$"
-_CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
-_DATE = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
-_ZONE = r"^[A-Z][-+_A-Za-z0-9]*(/[A-Z][-+_A-Za-z0-9]*){0,2}$"
 
 Token = Annotated[
     str,
     StringConstraints(pattern=_TOKEN, min_length=1, max_length=128),
     worded(_TOKEN, "must be a plain word such as x-cohort or beta: only letters, digits, -, _ and ."),
-]
-Clock = Annotated[
-    str, StringConstraints(pattern=_CLOCK, max_length=5), worded(_CLOCK, "must be a time of day such as 18:00")
-]
-Date = Annotated[
-    str, StringConstraints(pattern=_DATE, max_length=10), worded(_DATE, "must be a date such as 2026-12-24")
-]
-Zone = Annotated[
-    str,
-    StringConstraints(pattern=_ZONE, max_length=64),
-    worded(_ZONE, "must be the name of a time zone such as UTC or Europe/Berlin"),
 ]
 Group = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
@@ -209,67 +194,10 @@ class Bake(Frozen):
     """Rollback: return at once. Notify: only say so. Default: Rollback, but Notify where a person has promoted in full."""
 
 
-class Day(StrEnum):
-    """Day of the week."""
-
-    MONDAY = "Monday"
-    TUESDAY = "Tuesday"
-    WEDNESDAY = "Wednesday"
-    THURSDAY = "Thursday"
-    FRIDAY = "Friday"
-    SATURDAY = "Saturday"
-    SUNDAY = "Sunday"
-
-
-class Freeze(Frozen):
+class Freeze(Window):
     """A time in which no rollout begins and no step goes forward; a return to the stable revision is always allowed."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            cel(
-                "has(self.days) && has(self.start) && has(self.duration) && !has(self.from) && !has(self.to)"
-                " || !has(self.days) && !has(self.start) && !has(self.duration) && has(self.from) && has(self.to)",
-                "give either days, start and duration (every week) or from and to (whole days of the calendar)",
-            ),
-            cel("!has(self.from) || !has(self.to) || self.from <= self.to", "to must not be before from"),
-            cel(
-                "!has(self.duration) || duration(self.duration) <= duration('168h')",
-                "duration must be at most 168h: the window begins again every week; for longer ones give from and to",
-                fieldPath=".duration",
-            ),
-        )
-    )
-
-    days: Annotated[list[Day], Field(min_length=1, max_length=7)] | None = None
-    """Days of the week on which it begins. Example: [Friday]."""
-    start: Clock | None = None
-    """Time of day at which it begins. Example: "18:00"."""
-    duration: Period | None = None
-    """How long it lasts, at most a week. Example: 62h."""
-    from_: Annotated[Date | None, Field(alias="from")] = None
-    """First day. Example: 2026-12-20."""
-    to: Date | None = None
-    """Last day. Example: 2027-01-03."""
-    time_zone: Zone = "UTC"
-    """Time zone of the clock and of the days. Default: UTC. Example: Europe/Berlin."""
-
-    @model_validator(mode="after")
-    def _exists(self) -> Self:
-        """What CEL cannot know: whether the zone and the days are real."""
-        try:
-            ZoneInfo(self.time_zone)
-        except (LookupError, OSError, ValueError):
-            raise ValueError(f"there is no time zone {self.time_zone}; name one such as Europe/Berlin") from None
-        for text in filter(None, (self.from_, self.to)):
-            _see_that_it_exists(text)
-        return self
-
-
-def _see_that_it_exists(day: str) -> None:
-    try:
-        date.fromisoformat(day)
-    except ValueError:
-        raise ValueError(f"{day} is no day of the calendar; give one such as 2026-12-24") from None
+    model_config = ConfigDict(json_schema_extra=rules(*WINDOW_RULES))
 
 
 class CapacityPolicy(StrEnum):

@@ -4,57 +4,15 @@ Shapes and cross-field rules only. A field is listed here when it acts, not befo
 """
 
 from enum import StrEnum
-from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict
 
 from penstock.api.analysis import Analysis
-from penstock.api.fields import Frozen, Name, cel, list_map, rules
+from penstock.api.fields import Frozen, Name, cel, rules
 from penstock.api.rollout import Rollout
+from penstock.api.scaling import Scaling
 from penstock.api.serving import Model, Pod, Server
 from penstock.api.traffic import Traffic
-
-
-class ScalingMetricName(StrEnum):
-    """What an autoscaler may follow."""
-
-    CPU = "cpu"
-    MEMORY = "memory"
-
-
-class ScalingMetric(Frozen):
-    """One signal that the autoscaler follows."""
-
-    name: ScalingMetricName
-    """cpu or memory, as a share of the container's request."""
-    target: Annotated[int, Field(ge=1, le=1000)]
-    """Wanted average over the pods, in percent of the request. Example: 70."""
-
-
-class Scaling(Frozen):
-    """How many replicas serve."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            cel(
-                "!has(self.maxReplicas) || self.maxReplicas >= (has(self.minReplicas) ? self.minReplicas : 1)",
-                "maxReplicas must be at least minReplicas",
-                fieldPath=".maxReplicas",
-            ),
-            cel(
-                "has(self.maxReplicas) == (has(self.metrics) && size(self.metrics) > 0)",
-                "maxReplicas and metrics go together: set both to autoscale, or neither for a fixed number of replicas",
-            ),
-        )
-    )
-
-    min_replicas: Annotated[int, Field(ge=1, le=1000)] = 1
-    """Fewest replicas; the fixed number when maxReplicas is absent. Default: 1."""
-    max_replicas: Annotated[int, Field(ge=1, le=1000)] | None = None
-    """Most replicas of one revision. Default: no autoscaling."""
-    metrics: Annotated[list[ScalingMetric], Field(max_length=4, json_schema_extra=list_map("name"))] = []
-    """Signals to follow; the one that asks for most replicas wins. Example: [{name: cpu, target: 70}]."""
-
 
 JUDGED = {"canary": "canary", "shadow": "shadow", "abTest": "test"}
 ROUTED = {"canary": "split traffic by weight", "shadow": "copy requests", "abTest": "tell requests apart"}

@@ -277,6 +277,36 @@ class Ended(Tolerant):
     """The numbers behind it."""
 
 
+class Resized(Tolerant):
+    """A decision of the autoscaler."""
+
+    at: Time
+    """When it was seen."""
+    revision: ShortText
+    """Whose pods."""
+    before: Count
+    """Replicas before."""
+    after: Count
+    """Replicas wanted from then on."""
+    why: ShortText = ""
+    """The metric that asked for most, against its target for each replica; or the bound that decided."""
+
+
+class Scaled(Tolerant):
+    """What the stable revision's autoscaler wants, between which bounds, and what it decided lately."""
+
+    revision: ShortText
+    """The stable revision."""
+    wanted: Count
+    """Replicas that it wants now."""
+    least: Count
+    """Fewest that it may want now: of the spec, a schedule, a rollout or a fallback."""
+    most: Count
+    """Most that it may want now."""
+    decisions: Annotated[list[Resized], Field(max_length=10)] = []
+    """Its last decisions, latest last."""
+
+
 class Next(Tolerant):
     """What happens next if nothing comes between."""
 
@@ -332,6 +362,8 @@ class Status(Tolerant):
     """Rollouts that are over, latest last."""
     replicas: Count = 0
     """Ready replicas of all revisions."""
+    scaling: Scaled | None = None
+    """The autoscaler's wish, its bounds and its last decisions; absent where the number is fixed."""
     url: ShortText = ""
     """Where clients reach the model inside the cluster; through a gateway its first host name and path."""
     conditions: Annotated[list[Condition], Field(max_length=16, json_schema_extra=list_map("type"))] = []

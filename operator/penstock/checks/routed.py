@@ -11,7 +11,7 @@ def routed(world: World, step: Step) -> Verdict:
     name, seen = world.status.candidate.revision, world.route or RouteSeen({}, programmed=False)
     as_planned = seen.weights.get(name, 0) == step.weight
     as_planned &= (seen.cohort == name) == bool(step.match)
-    as_planned &= (seen.mirror == (name, step.mirror)) == bool(step.mirror)
+    as_planned &= seen.mirror == ((name, step.mirror) if step.mirror else None)
     outcome = Outcome.PASS if seen.programmed and as_planned else Outcome.WAIT
     message = seen.message or f"the gateway has not confirmed {spoken(step)} yet"
     return Verdict(outcome, Reason.WAITING_FOR_ROUTE, message)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from penstock.api.status import Condition, ConditionStatus, Status
 from penstock.model.reasons import Reason
 from penstock.model.schedule import spell
-from penstock.model.values import World
+from penstock.model.values import Following, World
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Claim:
     message: str
     outage: str = ""
     answers: str = ""
+    following: Following | None = None
 
 
 def conditions(world: World, before: Status, claim: Claim) -> list[Condition]:
@@ -35,6 +36,10 @@ def _facts(claim: Claim) -> Iterable[tuple[str, bool, Reason, str]]:
         Reason.AVAILABLE if claim.available else Reason.UNAVAILABLE,
         (claim.answers or "the stable revision answers") if claim.available else claim.outage,
     )
+    if claim.following:
+        told = claim.following
+        reason = Reason.FOLLOWING_METRICS if told.active else Reason.METRICS_MISSING
+        yield "ScalingActive", told.active, reason, told.message or "the autoscaler has numbers to follow"
     if claim.stalled:
         yield "Stalled", True, claim.reason, claim.message
     elif not claim.ready:

@@ -93,7 +93,11 @@ def _arm(world: World, metric: Metric, side: tuple[str, str]) -> Arm | None:
     """One side, given as (revision, version)."""
     snapshot = world.snapshots.get(side[0])
     found = measure(metric, snapshot.profile) if snapshot else None
-    return None if found is None or isinstance(found, Problem) else Arm(side[0], filled(found, world, side))
+    return (
+        None
+        if found is None or isinstance(found, Problem)
+        else Arm(side[0], filled(found, (world.namespace, world.name), side))
+    )
 
 
 def look(world: World, candidate: Trying) -> Trying:

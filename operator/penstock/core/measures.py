@@ -8,11 +8,13 @@ from typing import Any
 
 from penstock.api.analysis import Metric
 from penstock.api.fields import seconds
+from penstock.api.scaling import ScalingMetric
 from penstock.model.measure import Gauge, Histogram, Measure, Query, Rate, Ratio, Selector
 from penstock.model.reasons import Reason
-from penstock.model.values import Problem, World
+from penstock.model.values import Problem
 
 Profile = Mapping[str, Any]
+Asked = Metric | ScalingMetric
 TOLERANCE = 1.25
 UNITS = {"Seconds": 1.0, "Milliseconds": 1e-3, "Microseconds": 1e-6}
 # How far a bound may lie from the threshold, as a part of it. Bounds that grow by a factor (TensorFlow Serving:
@@ -33,7 +35,7 @@ def title(metric: Metric) -> str:
     return f"{name} {' and '.join(bounds)}"
 
 
-def measure(metric: Metric, profile: Profile) -> Measure | Problem:
+def measure(metric: Asked, profile: Profile) -> Measure | Problem:
     """What answers the metric for a runtime with this profile."""
     if metric.ratio:
         part = metric.ratio.good or metric.ratio.bad
@@ -47,28 +49,27 @@ def measure(metric: Metric, profile: Profile) -> Measure | Problem:
     return _BUILT_IN[metric.name](metric, profile)
 
 
-def filled(found: Measure, world: World, side: tuple[str, str]) -> Measure:
-    """A query that knows whom it is about, given as (revision, version); anything else unchanged."""
+def filled(found: Measure, key: tuple[str, str], side: tuple[str, str]) -> Measure:
+    """A query that knows whom it is about, given as (namespace, name) and (revision, version); else unchanged."""
     if not isinstance(found, Query):
         return found
-    fills = {"namespace": world.namespace, "name": world.name, "revision": side[0], "version": side[1]}
-    return Query(found.text, fills)
+    return Query(found.text, {"namespace": key[0], "name": key[1], "revision": side[0], "version": side[1]})
 
 
-def _lacks(metric: Metric) -> Problem:
+def _lacks(metric: Asked) -> Problem:
     text = f"the runtime's metric profile does not say what {metric.name} is"
     return Problem(Reason.RUNTIME_LACKS_METRIC, text)
 
 
-def _errors(metric: Metric, profile: Profile) -> Measure | Problem:
+def _errors(metric: Asked, profile: Profile) -> Measure | Problem:
     part = profile.get("errors") or profile.get("successes")
     if not (part and profile.get("requests")):
         return _lacks(metric)
     return Ratio(_selector(part), _selector(profile["requests"]), part_is_good="errors" not in profile)
 
 
-def _slow(key: str) -> Callable[[Metric, Profile], Measure | Problem]:
-    def found(metric: Metric, profile: Profile) -> Measure | Problem:
+def _slow(key: str) -> Callable[[Asked, Profile], Measure | Problem]:
+    def found(metric: Asked, profile: Profile) -> Measure | Problem:
         latency = profile.get(key)
         if not latency:
             return _lacks(metric)
@@ -82,7 +83,7 @@ def _slow(key: str) -> Callable[[Metric, Profile], Measure | Problem]:
     return found
 
 
-def _bound(latency: Mapping[str, Any], metric: Metric) -> str | Problem:
+def _bound(latency: Mapping[str, Any], metric: Asked) -> str | Problem:
     """The bucket bound that is the threshold."""
     assert metric.threshold
     wanted = seconds(metric.threshold)
@@ -122,25 +123,25 @@ def _kept(bound: float) -> str:
     return f"{digits.rstrip('0').rstrip('.')}e{exponent}"
 
 
-def _shifted(metric: Metric, profile: Profile) -> Measure | Problem:
+def _shifted(metric: Asked, profile: Profile) -> Measure | Problem:
     latency = profile.get("latency")
     return _buckets(latency["histogram"]) if latency else _lacks(metric)
 
 
-def _rate(metric: Metric, profile: Profile) -> Measure | Problem:
+def _rate(metric: Asked, profile: Profile) -> Measure | Problem:
     counter = profile.get("requests")
     return Rate(_selector(counter)) if counter else _lacks(metric)
 
 
-def _gauge(key: str) -> Callable[[Metric, Profile], Measure | Problem]:
-    def found(metric: Metric, profile: Profile) -> Measure | Problem:
+def _gauge(key: str) -> Callable[[Asked, Profile], Measure | Problem]:
+    def found(metric: Asked, profile: Profile) -> Measure | Problem:
         series = profile.get(key)
         return Gauge(_selector(series)) if series else _lacks(metric)
 
     return found
 
 
-_BUILT_IN: dict[str, Callable[[Metric, Profile], Measure | Problem]] = {
+_BUILT_IN: dict[str, Callable[[Asked, Profile], Measure | Problem]] = {
     "errorRate": _errors,
     "slowRate": _slow("latency"),
     "timeToFirstToken": _slow("timeToFirstToken"),

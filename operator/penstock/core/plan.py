@@ -9,7 +9,7 @@ from functools import partial
 
 from penstock.api.fields import span
 from penstock.api.status import Leaving, Serving, Status, Trying
-from penstock.core import access, adoption, desired, evidence, strategy, traffic
+from penstock.core import access, adoption, bounds, desired, evidence, scaled, strategy, traffic
 from penstock.core.conditions import Claim, conditions
 from penstock.core.decide import advance, is_rejected
 from penstock.core.describe import TIMED, next_up
@@ -26,14 +26,14 @@ HISTORY = 10  # ControllerRevisions kept beyond those in use
 
 def decide(world: World) -> Plan:
     """From what is to what follows."""
-    world = access.seen(world)
+    world = access.seen(bounds.scheduled(world))
     turn = adoption.dismiss(world, advance(world))
     status = _seen(world, turn.status)
     claim = _claim(world, turn, status)
     status = status.model_copy(
         update={
             "observed_generation": world.generation,
-            "conditions": conditions(world, world.status, claim),
+            "conditions": conditions(world, world.status, replace(claim, following=scaled.following(world, status))),
             "next": next_up(status, turn),
         }
     )
@@ -50,6 +50,7 @@ def _seen(world: World, status: Status) -> Status:
     update: dict[str, object] = {
         "replicas": sum(w.ready for w in world.workloads.values()),
         "url": _url(world),
+        "scaling": scaled.scaled(world, status),
         "leaving": [g for g in status.leaving if not _is_over(world, g)],
     }
     if status.stable:
@@ -117,9 +118,15 @@ def _missing(world: World, stable: Serving, outage: str) -> Problem | None:
     if home.ready < home.desired:
         said = f": {home.trouble}" if home.trouble else ""
         return Problem(Reason.WAITING_FOR_PODS, f"{home.ready} of {home.desired} pods ready{said}")
-    if stable.weight < 100:
+    if stable.weight < 100 or _may_be_shared(world, stable):
         return Problem(Reason.WAITING_FOR_ROUTE, "the gateway has not confirmed 100% for the stable revision yet")
     return adoption.releasing(world)
+
+
+def _may_be_shared(world: World, stable: Serving) -> bool:
+    """The gateway has yet to take a route that names others too: it may be on its way to an older one, with shares."""
+    seen = world.route
+    return seen is not None and not seen.programmed and bool(set(seen.weights) - {stable.revision})
 
 
 def _outage(world: World, status: Status) -> str:
@@ -162,21 +169,22 @@ def _children(world: World, status: Status) -> list[Manifest]:
     for revision, floor in _sizes(world, status).items():
         snapshot = _snapshot(world, revision)
         if snapshot:
-            made += desired.make_revision(world, revision, snapshot, floor)
+            made += desired.make_revision(world, revision, snapshot, scaled.floor(world, revision, floor))
     if not (status.stable or status.candidate):
         return made
     front, behind = traffic.front(world, status), traffic.preview(world, status)
     known = _snapshot(world, front)
-    if known and not _points_well(world, status):
-        made += adoption.untaken(world, front, desired.make_shared(world, front, known))
+    if known:
+        shared = adoption.untaken(world, front, desired.make_shared(world, front, known))
+        made += [each for each in shared if not (each["kind"] == "Service" and _points_well(world, front))]
         made += access.guard(world, desired.make_preview(world, behind, known.port))
     made += access.make(world)
     return made + access.guard(world, desired.make_route(world, traffic.shares(world, status)))
 
 
-def _points_well(world: World, status: Status) -> bool:
-    """The Services that exist stay as they are while nobody is known to be ready: who they lead to may be."""
-    return not status.stable and ("Service", world.name) in world.owned and not traffic.weights(world, status)
+def _points_well(world: World, front: str) -> bool:
+    """The Service that exists stays as it is while who it should lead to cannot answer: who it leads to may."""
+    return ("Service", world.name) in world.owned and not world.workloads.get(front, Workload()).ready
 
 
 def _snapshot(world: World, revision: str) -> Snapshot | None:
@@ -237,14 +245,13 @@ def _leaving_size(world: World, status: Status, gone: Leaving) -> int:
 
 
 def _kept(world: World, status: Status) -> frozenset[tuple[str, str]]:
-    """What stays though it is not rendered: what the route names, what is in use and lost its record, late records."""
+    """What stays though it is not rendered: what all share, what the route names or lost its record, late records."""
     in_use = {side.revision for side in (status.stable, status.candidate) if side}
     spared = in_use - set(world.snapshots) | set(world.route.weights if world.route else ())
     bare = {(kind, name) for kind, name in world.owned if desired.revision_of(world.name, kind, name) in spared}
     bare -= {(kind, name) for kind, name in bare if kind == "HorizontalPodAutoscaler"}
-    if _points_well(world, status):
-        bare |= {(kind, world.name) for kind in ("Service", "PodDisruptionBudget")}
-        bare |= {("Service", names.preview(world.name))} if world.spec and world.spec.rollout.blue_green else set()
+    bare |= {(kind, world.name) for kind in ("Service", "PodDisruptionBudget")}
+    bare |= {("Service", names.preview(world.name))} if world.spec and world.spec.rollout.blue_green else set()
     never = in_use | {r.revision for r in status.rejected}  # no way back to those
     old = sorted((s.number, name) for name, s in world.snapshots.items() if name not in never)
     return frozenset(bare) | frozenset(("ControllerRevision", name) for _, name in old[-HISTORY:])
@@ -253,7 +260,8 @@ def _kept(world: World, status: Status) -> frozenset[tuple[str, str]]:
 def _again(world: World, turn: Turn, status: Status) -> datetime | None:
     candidate = status.candidate
     after = [read(g.after) for g in status.leaving if read(g.after) > world.now]
-    again = _earliest(turn.waits.again if turn.waits else None, adoption.again(world), world.settles_at)
+    waits = turn.waits.again if turn.waits else None
+    again = _earliest(waits, adoption.again(world), world.settles_at, scaled.again(world), bounds.again(world))
     if not candidate:
         return _earliest(again, *after)
     moved = world.now if turn.notices or candidate.shifted_at != _shifted(world.status) else None

@@ -96,8 +96,11 @@ def _approval(asked: Approval | None) -> PlannedApproval | None:
 
 
 def present_step(world: World, candidate: Trying) -> Step:
-    """The step that the candidate is in, sized for what the stable revision ran when the rollout began."""
-    full = full_size(world, candidate.stable_replicas)
+    """The step that the candidate is in, sized for what the stable revision ran when the rollout began, or runs now.
+
+    What it runs now counts for the candidate only: as a floor of its own, the stable revision would never shrink again.
+    """
+    full = full_size(world, max(candidate.stable_replicas, running(world)))
     step = _compile(candidate.steps[candidate.step], full, candidate.waived == candidate.step)
     if candidate.replaces and full > 1 and step.weight < 100:  # one pod is the stable revision's, while it has traffic
         return replace(step, replicas=min(step.replicas, full - 1))

@@ -5,6 +5,7 @@ Counting is exact: raw samples are added up, resets included, and nothing is ext
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from penstock.metrics.credentials import Unusable
@@ -172,26 +173,42 @@ def _apart(cumulative: list[float]) -> tuple[int, ...]:
 
 
 def _rate(question: Question, found: Found) -> Levels:
-    """From the first sample to the last of all that reach back two minutes: between two scrapes nobody pauses.
+    """From each pod's last scrape before the window, at most two minutes back, to the last one in it.
 
     Over the window alone, which may be shorter than the time between scrapes, a busy server would look idle.
     """
-    counters = _counters(question, found)
+    counters = _from_the_scrape_before(_counters(question, found), question.start.timestamp())
     if not any(_inside(samples, question.start.timestamp()) for samples in counters.values()):
         return Levels(())  # samples that are all older are no sign of life
-    met: dict[str, float] = {}  # when each pod was first scraped
+    pods: dict[str, list[list[Sample]]] = {}
     for labels, samples in counters.items():
-        met[_pod(labels)] = min(samples[0][0], met.get(_pod(labels), INFINITE))
-    first, last = min(met.values()), max(samples[-1][0] for samples in counters.values())
+        pods.setdefault(_pod(labels), []).append(samples)
+    rates = [rate for rate in map(_pod_rate, pods.values()) if rate is not None]
+    return Levels((sum(rates),), pods=len(rates)) if rates else Levels(())
+
+
+def _pod_rate(series: list[list[Sample]]) -> float | None:
+    """Growth per second of one pod, over its own scrapes; a series that begins after the first of them began at 0."""
+    first, last = min(samples[0][0] for samples in series), max(samples[-1][0] for samples in series)
     if last <= first:
-        return Levels(())
-    grown = (increment(s, (first, last), born=s[0][0] > met[_pod(labels)]) for labels, s in counters.items())
-    return Levels((sum(grown) / (last - first),))
+        return None
+    return sum(increment(s, (first, last), born=s[0][0] > first) for s in series) / (last - first)
+
+
+def _from_the_scrape_before(found: Found, start: float) -> Found:
+    scraped: dict[str, float] = {}
+    for labels, samples in found.items():
+        before = [at for at, _ in samples if at <= start]
+        if before:
+            scraped[_pod(labels)] = max(before[-1], scraped.get(_pod(labels), before[-1]))
+    cut = {ls: [each for each in s if each[0] >= scraped.get(_pod(ls), start)] for ls, s in found.items()}
+    return {labels: samples for labels, samples in cut.items() if samples}
 
 
 def _gauge(question: Question, found: Found) -> Levels:
     start = question.start.timestamp()
-    return finite(samples[-1][1] for samples in found.values() if _inside(samples, start))
+    alive = {labels: samples[-1][1] for labels, samples in found.items() if _inside(samples, start)}
+    return replace(finite(alive.values()), pods=len({_pod(labels) for labels in alive}))
 
 
 def _inside(samples: list[Sample], start: float) -> bool:

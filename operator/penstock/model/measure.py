@@ -4,7 +4,7 @@ Frozen values. A source reads, it never judges: what follows from its answer is 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -116,9 +116,13 @@ class Shapes:
 
 @dataclass(frozen=True)
 class Levels:
-    """The candidate's finite values, one a series: the answer to a Rate, Gauge or Query. Empty: nothing there."""
+    """The candidate's finite values, one a series: the answer to a Rate, Gauge or Query. Empty: nothing there.
+
+    `pods` is how many pods they come from, 0 where the source cannot tell.
+    """
 
     values: tuple[float, ...]
+    pods: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ integers. Only spellings live here.
 import re
 from fractions import Fraction
 from functools import lru_cache
+from math import ceil
 
 ONE = 1000
 
@@ -45,3 +46,19 @@ def _bytes(count: int) -> str:
         if whole >= 10:
             return f"{count * 10 // 1024**power / 10:.1f}{unit}"
     return str(count)
+
+
+def canonical(number: float) -> str:
+    """A number as the API server itself spells a quantity, so that what is stored equals what was written.
+
+    Precise to a thousandth, rounded up as the API does; more is not kept.
+    """
+    thousandths = ceil(round(number * ONE, 6))
+    if thousandths % ONE:
+        return f"{thousandths}m"
+    whole, unit = thousandths // ONE, ""
+    for larger in ("k", "M", "G"):
+        if not whole or whole % 1000:
+            break
+        whole, unit = whole // 1000, larger
+    return f"{whole}{unit}"

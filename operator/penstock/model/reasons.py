@@ -22,6 +22,11 @@ class Reason(StrEnum):
     SETTLED = "Settled", "The wanted revision serves; nothing to do."
     AVAILABLE = "Available", "The stable revision has ready pods and, with a gateway, a programmed route."
     UNAVAILABLE = "Unavailable", "No revision can answer: see the message for the pods' own words."
+    FOLLOWING_METRICS = "FollowingMetrics", "The autoscaler has numbers to follow."
+    METRICS_MISSING = (
+        "MetricsMissing",
+        "The autoscaler has no numbers, and the message says why: replicas are held, then scaling.fallback applies.",
+    )
     # a rollout under way
     ROLLOUT_STARTED = "RolloutStarted", "A new revision is being tried."
     WAITING_FOR_PODS = "WaitingForPods", "The candidate's pods are not ready yet; the message names what they say."

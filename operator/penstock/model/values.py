@@ -107,6 +107,21 @@ class Said:
 
 
 @dataclass(frozen=True)
+class Following:
+    """What a revision's autoscaler says: has it numbers, why not, since when this holds; what it wants, and why.
+
+    `why` changes with every look and so must not count as news.
+    """
+
+    active: bool
+    message: str = ""
+    since: datetime | None = None
+    wanted: int = 0
+    bounds: tuple[int, int] = (0, 0)
+    why: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
 class Given:
     """What somebody else made and handed over by its label, as long as it is not ours yet."""
 
@@ -142,6 +157,7 @@ class World:
     given: Given = Given()
     ports: tuple[Manifest, ...] = ()  # of the Service with the ModelDeployment's name
     tied: bool = False  # whether any object of ours would go with the ModelDeployment
+    scalers: Mapping[str, Following] = field(default_factory=dict)  # by revision
     rival: str = ""  # somebody else's autoscaler on a Deployment of ours
     answers: Mapping[int, Answer] = field(default_factory=dict)
     asked: frozenset[int] = frozenset()  # those of the answers that were asked for in this very turn

@@ -1,7 +1,26 @@
-"""Bounds and targets -> HorizontalPodAutoscaler spec."""
+"""Bounds and targets -> HorizontalPodAutoscaler spec.
 
-from penstock.api.spec import Scaling
+Live metrics are external metrics: their name, and the revision as a label, are what our own server of that API is asked
+for (`shell.external`). A value is asked for in all and divided by the target of each replica, which does not depend on
+how many there are now; a share of requests is held against its target, as more replicas do not divide it.
+"""
+
+from penstock.api.scaling import Scaling, ScalingMetric
+from penstock.model.names import LABEL_REVISION
+from penstock.model.quantity import canonical
 from penstock.model.values import Manifest
+
+# A model takes long to load and its load comes back: up at once, down by a tenth a minute when five minutes agree.
+BEHAVIOR: Manifest = {
+    "scaleDown": {
+        "stabilizationWindowSeconds": 300,
+        "selectPolicy": "Max",
+        "policies": [
+            {"type": "Percent", "value": 10, "periodSeconds": 60},
+            {"type": "Pods", "value": 1, "periodSeconds": 60},
+        ],
+    }
+}
 
 
 def owns_replicas(scaling: Scaling) -> bool:
@@ -17,10 +36,16 @@ def make(scaling: Scaling, deployment: str, floor: int) -> Manifest:
         "scaleTargetRef": target,
         "minReplicas": max(1, min(floor, most)),
         "maxReplicas": most,
-        "metrics": [_metric(m.name.value, m.target) for m in scaling.metrics],
+        "metrics": [_metric(metric, deployment) for metric in scaling.metrics],
+        "behavior": BEHAVIOR,
     }
 
 
-def _metric(name: str, percent: int) -> Manifest:
-    target = {"type": "Utilization", "averageUtilization": percent}
-    return {"type": "Resource", "resource": {"name": name, "target": target}}
+def _metric(metric: ScalingMetric, revision: str) -> Manifest:
+    if metric.is_resource:
+        used = {"type": "Utilization", "averageUtilization": int(metric.wanted)}
+        return {"type": "Resource", "resource": {"name": metric.name, "target": used}}
+    kind = "Value" if metric.is_share else "AverageValue"
+    target = {"type": kind, kind[0].lower() + kind[1:]: canonical(metric.wanted)}
+    named = {"name": metric.name, "selector": {"matchLabels": {LABEL_REVISION: revision}}}
+    return {"type": "External", "external": {"metric": named, "target": target}}

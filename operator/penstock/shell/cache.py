@@ -13,9 +13,10 @@ from penstock.core import config
 from penstock.core.desired import read_snapshot
 from penstock.model.kinds import KINDS
 from penstock.model.names import ANNOTATION_APPLIED, LABEL_CONFIG, LABEL_NAME, LABEL_REVISION, digest
-from penstock.model.values import Config, Manifest, RouteSeen, Snapshot
+from penstock.model.values import Config, Following, Manifest, RouteSeen, Snapshot
 from penstock.routing import ROUTES, service
 from penstock.routing.access import READERS
+from penstock.scaling.follow import follow
 
 Object = dict[str, Any]
 Key = tuple[str, str]
@@ -234,6 +235,7 @@ class Scaler:
 
     target: str
     rivals: str = ""
+    following: Following | None = None  # None: it has not said yet
 
 
 def _scale(live: Object) -> Scale:
@@ -258,7 +260,7 @@ def _scaler(live: Object) -> Scaler:
     found: Object = next((c for c in told if c.get("reason") == "AmbiguousSelector"), {})
     target = (live.get("spec") or {}).get("scaleTargetRef") or {}
     name = target.get("name", "") if target.get("kind") == "Deployment" else ""
-    return Scaler(name, found.get("message", "")[:300])
+    return Scaler(name, found.get("message", "")[:300], follow(live))
 
 
 def _applied(live: Object) -> str:

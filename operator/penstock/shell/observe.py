@@ -52,6 +52,7 @@ def observe(cache: Cache, key: Key, now: datetime, sources: frozenset[str]) -> W
         policies={(c.kind, c.name): c.seen for c in mine if isinstance(c.seen, Said)},
         given=_given(given, key[1]),
         ports=next((c.seen.ports for c in (*mine, *given) if _is_apex(c, key[1])), ()),
+        scalers={c.name: f for c in mine if isinstance(c.seen, Scaler) and (f := c.seen.following)},
         tied=any(c.owner_uid == meta["uid"] for c in mine),
         rival=next((_both(c) for c in mine if _is_ambiguous(c)), cache.rivals.get(key, "")),
         annotations=_asked(meta.get("annotations") or {}),

@@ -18,6 +18,14 @@ from penstock.shell.sources import MetricSource
 from penstock.shell.watch import ALL
 
 
+class ExternalMetrics(Frozen):
+    """The API from which autoscalers read live metrics: its port and its serving certificate."""
+
+    port: Annotated[int, Field(ge=1, le=65535)] = 6443
+    cert_file: str
+    key_file: str
+
+
 class Settings(Frozen):
     """The operator's configuration file."""
 
@@ -26,6 +34,7 @@ class Settings(Frozen):
     metric_sources: dict[Name, MetricSource] = Field(default={}, max_length=16)
     gateway: Gateway = Gateway()
     model_networks: ModelNetworks = ModelNetworks()
+    external_metrics: ExternalMetrics | None = None
     workers: Annotated[int, Field(ge=1, le=256)] = 32
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
 

@@ -4,6 +4,7 @@ It only asks the callables it was given and must never do work of its own: a pro
 multiplier.
 """
 
+import ssl
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -27,11 +28,11 @@ def make_app(alive: Problems, ready: Problems, registry: CollectorRegistry) -> w
     return app
 
 
-async def serve(app: web.Application, port: int, host: str | None = None) -> web.AppRunner:
-    """Serve until the returned runner's `cleanup()`; without a host on all addresses, IPv4 and IPv6."""
+async def serve(app: web.Application, port: int, context: ssl.SSLContext | None = None) -> web.AppRunner:
+    """Serve until the returned runner's `cleanup()`, on all addresses, IPv4 and IPv6; with a context over TLS."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
-    await web.TCPSite(runner, host, port).start()
+    await web.TCPSite(runner, None, port, ssl_context=context).start()
     return runner
 
 

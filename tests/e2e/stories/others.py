@@ -259,3 +259,32 @@ async def _config(scene: Scene, content: str) -> None:
 
 async def _mounted(scene: Scene, revision: str) -> str:
     return await scene.kubectl("exec", f"deployment/{revision}", "--", "cat", "/etc/story/story")
+
+
+async def scaled(scene: Scene) -> None:
+    """Three times the load: more replicas, by the live rate alone; the next version has them all before it serves."""
+    scaling = {"minReplicas": 1, "maxReplicas": 3, "metrics": [{"name": "requestsPerSecond", "target": 10}]}
+    wish = {"canary": {"steps": [{"weight": 50, "duration": "3s"}]}}
+    await scene.apply("v1", wish, scaling=scaling)
+    await scene.settled("v1")
+    begin = time.time()
+    scene.crowd(rate=27.0)
+    scene.notes["to_3_replicas"] = f"{await scene.until(lambda s: s.status.get('replicas') == 3) - begin:.0f} s"
+    await scene.until(lambda s: s.says("ScalingActive") == "True")
+    await scene.apply("v2", wish, scaling=scaling)
+    await scene.settled("v2")
+    name = scene.status["stable"]["revision"]
+    full = next(s for s in scene.sights("HTTPRoute") if _weight(s.seen, name) == 100)
+    pods = [s.seen for s in scene.sights("Deployment", name) if _written(s.seen) < _written(full.seen)]
+    assert pods[-1]["status"].get("readyReplicas") == 3, "it has the old version's pods before it has everything"
+    scene.no_failure()
+
+
+def _weight(route: dict[str, Any], revision: str) -> int:
+    backends = route["spec"]["rules"][0]["backendRefs"]
+    return next((int(each.get("weight", 1)) for each in backends if each["name"] == revision), 0)
+
+
+def _written(live: dict[str, Any]) -> int:
+    """The order of writes, whatever the order in which two watches told of them."""
+    return int(live["metadata"]["resourceVersion"])

@@ -170,6 +170,10 @@ class Scene:
         fits = found and found[0]["observedGeneration"] == last["metadata"]["generation"]
         return dict(found[0]) if fits else {}
 
+    def says(self, kind: str) -> str:
+        """The status of a condition as it was last seen; empty where there is none."""
+        return next((str(c["status"]) for c in self.status.get("conditions", []) if c["type"] == kind), "")
+
     @property
     def candidate(self) -> Object:
         """The candidate as it was last seen; empty where there is none."""
