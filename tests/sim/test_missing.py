@@ -32,7 +32,7 @@ def watching(kinds: tuple[str, ...] = ALL) -> tuple[Watch, Lists, Store]:
     store.missing_kinds |= LACKED
     kube = Lists(store)
     queue = Queue(asyncio.get_running_loop().time, random.Random(1))
-    return Watch(kube, Cache(), queue, None, kinds, clock=asyncio.get_running_loop().time), kube, store  # type: ignore[arg-type]
+    return Watch(kube, Cache(), queue, None, kinds), kube, store  # type: ignore[arg-type]
 
 
 def test_between_two_audits_only_what_is_missing_is_asked_for() -> None:

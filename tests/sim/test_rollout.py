@@ -15,7 +15,9 @@ def test_first_revision_gets_traffic_only_when_ready_and_is_not_analysed() -> No
         await sim.run(50)
         assert sim.weights() == {"v1": 100}
         assert sim.condition("Ready")["reason"] == "Settled"
-        assert sim.status["stable"] == {"revision": sim.status["stable"]["revision"], "version": "v1", "weight": 100}
+        revision = sim.status["stable"]["revision"]
+        own = f"http://{revision}.ml.svc"
+        assert sim.status["stable"] == {"revision": revision, "version": "v1", "weight": 100, "url": own}
 
     run(story())
 

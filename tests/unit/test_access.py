@@ -232,6 +232,7 @@ def test_kinds_that_are_of_no_use_here_are_not_watched() -> None:
     assert unused(Platform(Implementation.NONE, certificates=True, fence=Fence())) == {
         "SecurityPolicy",
         "BackendTrafficPolicy",
+        "EnvoyExtensionPolicy",
     }
     kinds = Settings.model_validate({"modelNetworks": {"enabled": True}}).kinds
     assert "NetworkPolicy" in kinds and "Certificate" not in kinds and "ModelDeployment" in kinds

@@ -8,7 +8,7 @@ import pytest
 from penstock.core.plan import decide
 from penstock.model.sinks import Sink
 from penstock.model.values import LogSeen, World
-from penstock.routing import gateway, payload
+from penstock.routing import gateway, payload, rules
 from penstock.shell.settings import Settings
 from tests.golden.turns import deployments, middle
 
@@ -48,7 +48,7 @@ def test_a_policy_tells_of_so_many_requests_to_a_cluster_that_a_route_of_its_own
             },
         }
     ]
-    assert all(match["headers"] == [gateway.NOBODY] for match in rule["matches"]), "nobody is led there"
+    assert all(match["headers"] == [rules.NOBODY] for match in rule["matches"]), "nobody is led there"
 
 
 @pytest.mark.parametrize(

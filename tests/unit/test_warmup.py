@@ -145,7 +145,7 @@ def told(server: Object, warmer: Object | None) -> str:
     meta = {"name": "churn-1-x", "namespace": "ml", "uid": "u", "resourceVersion": "1", "labels": labels}
     status: Object = {"containerStatuses": [{"name": "server", **server}]}
     status |= {"initContainerStatuses": [{"name": "warmup", **warmer}]} if warmer else {}
-    return str(project({"kind": "Pod", "metadata": meta, "status": status}).seen)
+    return str(project({"kind": "Pod", "metadata": meta, "status": status}).seen.trouble)
 
 
 def test_a_model_that_does_not_answer_is_told_and_where_to_look() -> None:

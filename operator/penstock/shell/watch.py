@@ -6,7 +6,6 @@ the first lists are complete; so every kind is listed once before the first turn
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,7 +40,6 @@ class Watch:
     missing: set[str] = field(default_factory=set)
     buried: set[str] = field(default_factory=set)
     on_cut: Callable[[], None] = lambda: None
-    clock: Callable[[], float] = time.monotonic
 
     def see(self, kind: str, event: str | None, live: Object) -> None:
         """One event of one object."""
@@ -107,12 +105,13 @@ class Watch:
         for key in self.waiting | set(self.cache.parents):
             self.queue.add(key)
         log.info("synchronised", extra={"objects": len(self.cache.parents), "missing": ", ".join(sorted(self.missing))})
-        lacked, audited = set[str](), self.clock()
+        time = asyncio.get_running_loop().time
+        lacked, audited = set[str](), time()
         while lacked <= self.missing:
             lacked = set(self.missing)
             await asyncio.sleep(MISSING if lacked else AUDIT)
-            due = self.clock() - audited >= AUDIT
-            audited = self.clock() if due else audited
+            due = time() - audited >= AUDIT
+            audited = time() if due else audited
             await self._list_all(self.kinds if due else tuple(sorted(lacked)))
         log.warning("a kind that was missing is there now: starting anew to watch it")
 
