@@ -8,7 +8,7 @@ import pytest
 
 from examples.demo import setup
 from tests.e2e.conftest import Stage
-from tests.e2e.stories import canaries, others
+from tests.e2e.stories import canaries, others, pods
 from tests.e2e.stories.play import Outcome, Story, open_house, play
 
 STORIES: dict[str, Story] = {
@@ -27,6 +27,8 @@ STORIES: dict[str, Story] = {
     "value-below": canaries.value_below,
     "blue-green": others.blue_green,
     "blue-green-by-service": others.blue_green_by_service,
+    "canary-by-pods": pods.good,
+    "canary-by-pods-bad": pods.bad,
     "shadow": others.shadow,
     "shadow-bad": others.shadow_bad,
     "ab-by-header": others.ab_by_header,

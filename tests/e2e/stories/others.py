@@ -37,7 +37,7 @@ async def blue_green_by_service(scene: Scene) -> None:
     wish: dict[str, Any] = {"blueGreen": {"duration": "3s"}, "bake": {"duration": "5s"}}
     await scene.apply("v1", wish, traffic=None, analysis=None)
     await scene.settled("v1")
-    scene.send(Crowd(await _inside(scene), scene.house.rows, lasting=False))
+    scene.send(Crowd(await inside(scene), scene.house.rows, lasting=False))
     await scene.apply("v2", wish, traffic=None, analysis=None)
     await scene.until(lambda s: s.ready.get("reason") == "Baking")
     assert scene.status["stable"]["version"] == "v1"
@@ -47,7 +47,8 @@ async def blue_green_by_service(scene: Scene) -> None:
     scene.no_failure()
 
 
-async def _inside(scene: Scene, port: int = 80) -> str:
+async def inside(scene: Scene, port: int = 80) -> str:
+    """Where the Service answers, for whoever is on the node."""
     address = await scene.kubectl("get", "service", scene.name, "-o", "jsonpath={.spec.clusterIP}")
     return f"http://{address}:{port}/v2/models/{scene.name}/infer"
 
@@ -180,7 +181,7 @@ async def adopted(scene: Scene) -> None:
     """A plain Deployment and its Service are taken over under load; ready pods never fall, then the old ones go."""
     await scene.create(json.dumps(plain(scene)))
     await scene.kubectl("rollout", "status", f"deployment/{scene.name}-server", "--timeout=120s")
-    crowd = scene.send(Crowd(await _inside(scene, 9000), scene.house.rows, lasting=False))
+    crowd = scene.send(Crowd(await inside(scene, 9000), scene.house.rows, lasting=False))
     await scene.until(lambda s: len(crowd.answers) > 20)
     for what in (f"deployment/{scene.name}-server", f"service/{scene.name}"):
         await scene.kubectl("label", what, f"penstock.dev/name={scene.name}")
