@@ -11,6 +11,7 @@ from tests.e2e.stories.scene import Scene
 # Of three pods at full size: three and one, then two and two.
 CANARY: dict[str, Any] = {"canary": {"steps": [{"weight": 25, "duration": "12s"}, {"weight": 50, "duration": "12s"}]}}
 PODS: dict[str, Any] = {"traffic": None, "scaling": {"minReplicas": 3}}
+RATE = 10.0  # requests a second
 SETTLES = 1.0  # seconds until a node has heard of a change of endpoints; after that every connection obeys
 
 
@@ -18,7 +19,7 @@ async def _first(scene: Scene) -> None:
     """v1 serves on three pods; clients come, each request on a connection of its own."""
     await scene.apply("v1", CANARY, **PODS)
     await scene.settled("v1")
-    scene.send(Crowd(await inside(scene), scene.house.rows, lasting=False))
+    scene.send(Crowd(await inside(scene), scene.house.rows, RATE, lasting=False))
 
 
 async def good(scene: Scene) -> None:
