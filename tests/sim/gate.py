@@ -93,6 +93,7 @@ class Gate:
     rps: float = 100.0
     asked: dict[int, Carried] = field(default_factory=dict)  # by generation of the route
     log: list[tuple[float, Carried, float]] = field(default_factory=list)  # since when, what, requests per second
+    turned: list[tuple[float, Carried]] = field(default_factory=list)  # since when the rotation would give what
     previews: list[tuple[float, str]] = field(default_factory=list)
     newest: int = 0  # generation of the route that it has answered
 
@@ -117,9 +118,14 @@ class Gate:
 
     def balance(self) -> Carried:
         """What the plain Service does, from its own words and its pods'."""
-        live = self.place.live("Service", "churn") or {}
+        turning, live = self.turning(), self.place.live("Service", "churn") or {}
+        self.turned.append((self.place.time(), turning))
         if not is_rotating(live):
             return Carried({selected(live): 100} if selected(live) else {})
+        return turning
+
+    def turning(self) -> Carried:
+        """What the pods in rotation would give, whether or not the Service selects them."""
         alive = [pod for pod in self.place.all_pods() if not pod["metadata"].get("deletionTimestamp") and is_ready(pod)]
         ready = Counter(pod["metadata"]["labels"]["penstock.dev/revision"] for pod in alive)
         serving = Counter(pod["metadata"]["labels"]["penstock.dev/revision"] for pod in alive if is_in(pod))
@@ -182,6 +188,10 @@ class Gate:
     def shares(self, name: str, since: float) -> list[int]:
         """The weights that a revision has really had since then."""
         return [carried.weights.get(name, 0) for carried in self.carried_since(since)]
+
+    def turns(self, name: str, since: float) -> list[int]:
+        """The weights that the pods in rotation would have given a revision since then."""
+        return [carried.weights.get(name, 0) for carried in values_since(self.turned, since)]
 
     def always_answers(self, name: str, since: float) -> bool:
         """Whether requests went to a revision all the time since then."""

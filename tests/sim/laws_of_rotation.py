@@ -8,10 +8,13 @@ from tests.sim.laws import Object, Scene, law
 
 @law("Service", "Pod")
 def the_rotation_is_never_emptied(scene: Scene) -> Iterator[str]:
-    """Where pods answered all the time since the operator looked, pods answer after its write."""
+    """Where pods answered all the time since the operator looked, pods answer after its write.
+
+    A label empties nothing where somebody has removed the Service itself.
+    """
     if scene.sim.routed or (scene.name.startswith("churn-") and scene.kind == "Service"):
         return
-    if not scene.sim.live("ModelDeployment", "churn"):
+    if not scene.sim.live("ModelDeployment", "churn") or not scene.sim.live("Service", "churn"):
         return
     before = scene.sim.gate.carried_since(scene.known)[:-1]
     if before and all(_answers(scene, was) for was in before) and not _answers(scene, scene.sim.gate.now):
@@ -41,13 +44,19 @@ def fewer_than_should_serve_are_never_left_in_rotation(scene: Scene) -> Iterator
 
 @law("Pod", "Service")
 def a_share_grows_to_what_its_step_says_and_no_further(scene: Scene) -> Iterator[str]:
-    """By a write of the operator a candidate gets no more than the nearest that its pods can give, or what it had."""
+    """By a write of the operator a candidate gets no more than the nearest that its pods can give, or what it had.
+
+    Pods of home that were ready when it looked, and are not any more, give their part to the others.
+    """
     tried = scene.status.get("candidate") or {}
     name, step = tried.get("revision", ""), _step(tried)
     was, now = (one.weights.get(name, 0) for one in (scene.landed.carried, scene.sim.gate.now))
     if scene.sim.routed or now <= was or not name or step["weight"] in (0, 100):
         return
     serving = scene.sim.gate.now.pods.get(name, (0, 0))[0]
+    home = scene.revision("stable")
+    if not scene.sim.gate.now.weights.get(home) and scene.sim.was_ready(home, scene.known):
+        return
     if now > step["weight"] and serving > 1 and not any(_is_near(one, name, step) for one in _since(scene)):
         yield f"{name} gets {now}%, the step says {step['weight']}: {scene.sim.gate.now}"
 

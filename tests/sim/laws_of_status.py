@@ -163,10 +163,14 @@ def nothing_goes_forward_in_a_pause(scene: Scene) -> Iterator[str]:
 
 @law("ModelDeployment")
 def weights_in_status_were_seen(scene: Scene) -> Iterator[str]:
-    """Observed, not issued: a weight in status is one that the gateway had confirmed."""
+    """Observed, not issued: a weight in status is one that the gateway had confirmed.
+
+    Without a gateway it is told by two kinds, of which a watch may bring one later: the Service, and the pods' labels.
+    """
     for role in ("stable", "candidate"):
         side, was = scene.status.get(role) or {}, scene.former.get(role) or {}
         known = scene.sim.gate.shares(side.get("revision", ""), scene.known) if side else [0]
+        known += scene.sim.gate.turns(side["revision"], scene.known) if side else []
         carried = [one["weight"] for one in (was, scene.former.get("candidate") or {}) if "weight" in one]
         if side and side["weight"] not in [*known, *carried, 0]:
             yield f"{side['revision']} has {side['weight']}% in status; the gateway gave it {known}"

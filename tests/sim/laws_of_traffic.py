@@ -45,14 +45,17 @@ def who_may_be_picked_is_ready_or_home(scene: Scene) -> Iterator[str]:
 
 @law("HTTPRoute")
 def users_keep_what_the_shares_say(scene: Scene) -> Iterator[str]:
-    """Who moved goes to the candidate and who stays to the stable revision; a place came before anybody was drawn."""
+    """Who moved goes to the candidate and who stays to the stable revision; a place came before anybody was drawn.
+
+    Where somebody has removed the route nobody is answered anyhow: it comes back whole.
+    """
     now = carried_by(scene.after)
     if scene.name != "churn" or not now.users:
         return
     if now.users != (scene.revision("candidate"), scene.revision("stable")):
         yield f"{now}, the candidate is {scene.revision('candidate')}"
     places = [_places(live) for live in (scene.before, scene.after)]
-    if places[0] != places[1] and scene.sim.route_changed <= scene.known:
+    if scene.before and places[0] != places[1] and scene.sim.route_changed <= scene.known:
         yield f"users are drawn at {places[1]}, and before there was {places[0]}"
 
 
