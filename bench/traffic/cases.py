@@ -16,7 +16,7 @@ from bench.breach.clients import Witnesses
 from bench.traffic import acts
 from bench.traffic.facts import ODDS, Window
 from examples.demo.records import OK
-from tests.e2e.stories import small
+from tests.e2e.stories import payloads, small
 from tests.e2e.stories.scene import Scene
 
 WEIGHTS = (1, 5, 20, 50)
@@ -303,6 +303,30 @@ async def _counted(scene: Scene, revision: str) -> int:
     return round(total)
 
 
+async def payload_log(scene: Scene, wish: Wish) -> list[Window]:
+    """Every request told to a sink: none, then a sink that is well, one that is slow, one that is dead, then none."""
+    plain: dict[str, Any] = {"gateway": {"name": "models"}, "hostnames": [scene.host]}
+    told = plain | payloads.LOGGED
+    await payloads.open_sink(scene)
+    await small.first(scene, traffic=plain, scaling=TWO)
+    crowd = clients(scene, wish)
+    windows = [await _part(wish, scene, crowd, "payload log off")]
+    await small.apply(scene, "v1", traffic=told, scaling=TWO)
+    await payloads.hears(scene)
+    windows.append(await _part(wish, scene, crowd, "payload log of every request"))
+    for name, words in payloads.TROUBLES.items():
+        await payloads.trouble(scene, words)
+        windows.append(await _part(wish, scene, crowd, f"payload log, the sink is {name}"))
+    await small.apply(scene, "v1", traffic=plain, scaling=TWO)
+    return [*windows, await _part(wish, scene, crowd, "payload log off again")]
+
+
+async def _part(wish: Wish, scene: Scene, crowd: Witnesses, name: str) -> Window:
+    begin = time.time()
+    await asked(scene, crowd, wish.requests / 4)
+    return Window(name, begin, time.time())
+
+
 _READ = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/metrics').read().decode())"
 
 CASES: dict[str, Play] = {
@@ -317,5 +341,6 @@ CASES: dict[str, Play] = {
     "pod-death": pod_death,
     "orphan": orphan,
     "mirror": mirror,
+    "payload-log": payload_log,
     "gateway": gateway,  # last: whoever follows the log of its proxies follows the old ones
 }

@@ -100,11 +100,12 @@ def _shares(rows: list[Found]) -> list[str]:
 
 
 def _losses(rows: list[Found]) -> list[str]:
-    lines = ["| what happened | requests | failed | what failed |", "|---|---|---|---|"]
+    lines = ["| what happened | requests | failed | p99 | what failed |", "|---|---|---|---|---|"]
     for row in rows:
         why = "; ".join(f"{number} x {what}" for what, number in row["failed"].items())
         allowed = f" (allowed: {row['excuse']})" if row["failed"] and row["excuse"] else ""
-        lines.append(f"| {row['name']} | {row['requests']:,} | {row['lost']} | {why}{allowed} |")
+        p99 = f"{1000 * row['p99']:.0f} ms"
+        lines.append(f"| {row['name']} | {row['requests']:,} | {row['lost']} | {p99} | {why}{allowed} |")
     return lines
 
 

@@ -75,6 +75,6 @@ def test_the_page_says_shares_losses_copies_and_trouble() -> None:
         }
     )
     assert "| 5 % | 0.00 % | 200 |" in page and "| NO |" in page
-    assert "| promotion | 200 | 0 |  |" in page
+    assert "| promotion | 200 | 0 | 20 ms |  |" in page
     assert "p99 with copies over p99 without: 2.00" in page
     assert "**gateway did not come to its end**: `AssertionError: never came`" in page
