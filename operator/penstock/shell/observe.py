@@ -14,7 +14,8 @@ from penstock.model.names import PREFIX
 from penstock.model.reasons import Reason
 from penstock.model.values import Config, Given, Problem, RouteSeen, Snapshot, Workload, World
 from penstock.routing import Router, router_of
-from penstock.shell.cache import Cache, Child, Front, Key, Object, Scale, Scaler
+from penstock.shell.cache import FOLLOWING, Cache, Child, Front, Key, Object, Scale, Scaler
+from penstock.shell.endpoints import Endpoints, reached
 
 # Measured: up to 120 ms. Times in a status are whole seconds, so that of two at least one has passed.
 SETTLING = timedelta(seconds=2)
@@ -29,7 +30,7 @@ def observe(cache: Cache, key: Key, now: datetime, sources: frozenset[str]) -> W
     meta = live["metadata"]
     spec, problem = _spec(live)
     labelled = list(cache.owned(key))
-    mine = [c for c in labelled if c.kind == "Pod" or c.is_ours(meta["uid"])]
+    mine = [c for c in labelled if c.kind in FOLLOWING or c.is_ours(meta["uid"])]
     given = [c for c in labelled if c.is_given()]
     world = World(
         now=now,
@@ -44,7 +45,7 @@ def observe(cache: Cache, key: Key, now: datetime, sources: frozenset[str]) -> W
         configs=_configs(cache, key[0], spec) if spec else {},
         workloads=_workloads(mine),
         snapshots={c.name: c.seen for c in mine if c.kind == "ControllerRevision" and isinstance(c.seen, Snapshot)},
-        owned=frozenset((c.kind, c.name) for c in mine if c.kind != "Pod"),
+        owned=frozenset((c.kind, c.name) for c in mine if c.kind not in FOLLOWING),
         route=_route(mine, key[1], router_of(spec.traffic) if spec else None),
         given=_given(given, key[1]),
         ports=next((c.seen.ports for c in (*mine, *given) if _is_apex(c, key[1])), ()),
@@ -125,7 +126,11 @@ def _both(child: Child) -> str:
 def _workloads(mine: list[Child]) -> dict[str, Workload]:
     trouble = {c.revision: c.seen for c in mine if c.kind == "Pod" and c.seen}
     scales = {c.name: c.seen for c in mine if c.kind == "Deployment" and isinstance(c.seen, Scale)}
-    return {name: Workload(s.desired, s.ready, trouble.get(name, s.trouble)) for name, s in scales.items()}
+    listed = reached(c.seen for c in mine if isinstance(c.seen, Endpoints))
+    return {
+        name: Workload(s.desired, min(s.ready, listed.get(name, 0)), trouble.get(name, s.trouble), s.ready)
+        for name, s in scales.items()
+    }
 
 
 def _runtimes(cache: Cache) -> dict[str, RuntimeSpec | Problem]:
