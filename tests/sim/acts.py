@@ -17,7 +17,7 @@ from tests.sim.machine import Object
 from tests.sim.rough import Rough
 
 Arguments = dict[str, Any]
-KINDS = ("ModelDeployment", "Deployment", "HTTPRoute", "ControllerRevision", "Service", "Pod")
+KINDS = ("ModelDeployment", "Deployment", "HTTPRoute", "ControllerRevision", "Service", "EndpointSlice", "Pod")
 REMOVABLE = ("Deployment", "Service", "HTTPRoute", "PodDisruptionBudget", "HorizontalPodAutoscaler")
 ACTIONS = ("promote", "promote-full", "abort", "retry", "approve", "skip", "undo", "pause")
 FAULTS: dict[str, Callable[[str], Exception]] = {

@@ -202,6 +202,8 @@ def only_what_is_ours_is_written(scene: Scene) -> Iterator[str]:
             owners = [ref["uid"] for ref in live["metadata"].get("ownerReferences") or [] if ref.get("controller")]
             if len(owners) != 1 or owners[0] not in uids:
                 yield f"{where} is not ours"
+        elif (live["kind"], change) == ("EndpointSlice", "DELETED"):
+            continue  # the garbage collector's, once its Service is gone
         elif live["kind"] != "Event" or change == "DELETED":
             yield f"{where} is no kind of ours"
 

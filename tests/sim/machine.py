@@ -16,6 +16,7 @@ from penstock.shell.loop import Loop
 from penstock.shell.queue import Queue
 from penstock.shell.telemetry import Telemetry
 from penstock.shell.watch import Watch
+from tests.fake.endpoints import Endpoints
 from tests.fake.kube import Crash, FakeKube
 from tests.fake.store import Store
 from tests.sim.gate import carried_by
@@ -88,6 +89,7 @@ class Sim:
         self.born: dict[str, float] = {}
         self.jump = timedelta()
         self.pods = Pods(self.store)
+        self.endpoints = Endpoints(self.store)
         self.store.subscribe(self._react)
         self.store.apply(RUNTIME, "admin")
         self.start_operator()
@@ -214,8 +216,8 @@ class Sim:
         before = self.history[-1] if self.history else {}
         for name, weight in now.items():
             if weight > before.get(name, 0):
-                found = self.store.get("Deployment", "ml", name)
-                assert found and found.get("status", {}).get("readyReplicas"), f"{name} got {weight} unready"
+                found = self.store.get("EndpointSlice", "ml", f"{name}-slice")
+                assert found and found["endpoints"], f"{name} got {weight} unready"
         if now != before:
             self.history.append(now)
 

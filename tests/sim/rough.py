@@ -78,6 +78,7 @@ class Rough(Sim):
         self.ready: dict[str, list[tuple[float, int]]] = defaultdict(list)
         self.told: list[Told] = []
         self.heard: list[Told] = []  # those whose turn lived to record them
+        self.listed: dict[str, list[tuple[float, int]]] = defaultdict(list)  # ready endpoints of its Service
         self.moments: list[tuple[str, Callable[[], None]]] = []
         self.witness: Callable[[Landed], None] = lambda _: None
         self.versions: dict[str, str] = {}
@@ -179,12 +180,15 @@ class Rough(Sim):
         return self.versions[revision]
 
     def was_ready(self, name: str, since: float) -> int:
-        """The most pods of a revision that were ready at a time since then."""
-        return max(values_since(self.ready[name], since), default=0)
+        """The most pods of a revision that were ready and in its endpoints, each at a time since then.
+
+        The operator hears of the two apart, and of either late.
+        """
+        return min(max(values_since(log[name], since), default=0) for log in (self.ready, self.listed))
 
     def always_ready(self, name: str, since: float) -> bool:
-        """Whether a revision had ready pods all the time since then."""
-        return min(values_since(self.ready[name], since), default=0) > 0
+        """Whether a revision had ready pods, and endpoints, all the time since then."""
+        return all(min(values_since(log[name], since), default=0) > 0 for log in (self.ready, self.listed))
 
     def wished(self, key: str) -> Any:
         """A knob of the present wish."""
@@ -215,7 +219,13 @@ class Rough(Sim):
             self._landing.changes.append((change, live))
         kind, name = live["kind"], live["metadata"]["name"]
         if kind == "Deployment":
-            self._log_pods(name, 0 if change == "DELETED" else live.get("status", {}).get("readyReplicas", 0))
+            self._log_pods(
+                self.ready[name], 0 if change == "DELETED" else live.get("status", {}).get("readyReplicas", 0)
+            )
+        elif kind == "EndpointSlice":
+            self._log_pods(
+                self.listed[name.removesuffix("-slice")], 0 if change == "DELETED" else len(live["endpoints"])
+            )
         elif kind == "ModelDeployment":
             self._log_wish(change, live["metadata"])
         elif (kind, name) == ("HTTPRoute", "churn") and not self._landing:
@@ -223,9 +233,9 @@ class Rough(Sim):
             if change == "DELETED" or asked != carried_by(live):
                 self.route_changed = self.time()
 
-    def _log_pods(self, name: str, now: int) -> None:
-        if not self.ready[name] or self.ready[name][-1][1] != now:
-            self.ready[name].append((self.time(), now))
+    def _log_pods(self, log: list[tuple[float, int]], now: int) -> None:
+        if not log or log[-1][1] != now:
+            log.append((self.time(), now))
 
     def _log_wish(self, change: str, meta: Object) -> None:
         uid, now = meta["uid"], self.time()

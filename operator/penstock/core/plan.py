@@ -9,6 +9,7 @@ from functools import partial
 
 from penstock.api.fields import span
 from penstock.api.status import Leaving, Serving, Status, Trying
+from penstock.checks.ready import standing
 from penstock.core import access, adoption, bounds, desired, evidence, payload, rotate, scaled, strategy, traffic
 from penstock.core.conditions import Claim, conditions
 from penstock.core.decide import advance, is_rejected
@@ -123,7 +124,7 @@ def _missing(world: World, stable: Serving, outage: str) -> Problem | None:
         return Problem(Reason.CONFLICT, world.rival)
     if home.ready < home.desired:
         said = f": {home.trouble}" if home.trouble else ""
-        return Problem(Reason.WAITING_FOR_PODS, f"{home.ready} of {home.desired} pods ready{said}")
+        return Problem(Reason.WAITING_FOR_PODS, f"{standing(home, home.desired)}{said}")
     if stable.weight < 100 or _may_be_shared(world, stable):
         return Problem(Reason.WAITING_FOR_ROUTE, "the gateway has not confirmed 100% for the stable revision yet")
     return adoption.releasing(world)
@@ -141,7 +142,8 @@ def _outage(world: World, status: Status) -> str:
         return "no revision has been ready yet"
     home = world.workloads.get(status.stable.revision, Workload())
     if not home.ready:
-        return f"no pod of version {status.stable.version} is ready" + (f": {home.trouble}" if home.trouble else "")
+        lacks = "an endpoint of its Service" if home.pods else "ready"
+        return f"no pod of version {status.stable.version} is {lacks}" + (f": {home.trouble}" if home.trouble else "")
     if world.route:
         return world.route.message
     router = router_of(world.spec.traffic) if world.spec else None

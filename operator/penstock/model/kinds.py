@@ -29,6 +29,7 @@ KINDS: dict[str, Kind] = {
     "ConfigMap": Kind("", "v1", "configmaps"),
     "Deployment": Kind("apps", "v1", "deployments"),
     "Service": Kind("", "v1", "services"),
+    "EndpointSlice": Kind("discovery.k8s.io", "v1", "endpointslices"),
     "HorizontalPodAutoscaler": Kind("autoscaling", "v2", "horizontalpodautoscalers"),
     "PodDisruptionBudget": Kind("policy", "v1", "poddisruptionbudgets"),
     "HTTPRoute": Kind("gateway.networking.k8s.io", "v1", "httproutes", optional=True),

@@ -31,11 +31,15 @@ class Problem:
 
 @dataclass(frozen=True)
 class Workload:
-    """What a revision's Deployment and pods say."""
+    """What a revision's Deployment, pods and Service say.
+
+    `ready` pods can be reached: they are endpoints of the revision's Service too. `pods` are all that say they are.
+    """
 
     desired: int = 0
     ready: int = 0
     trouble: str = ""
+    pods: int = 0
 
 
 @dataclass(frozen=True)

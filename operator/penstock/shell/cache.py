@@ -17,7 +17,7 @@ from penstock.model.values import Config, Following, Manifest, RouteSeen, Snapsh
 from penstock.routing import ROUTES, payload, service
 from penstock.routing.access import READERS
 from penstock.scaling.follow import follow
-from penstock.shell import pods
+from penstock.shell import endpoints, pods
 
 Object = dict[str, Any]
 Key = tuple[str, str]
@@ -26,11 +26,13 @@ WATCHED = (
     "ConfigMap",
     "Deployment",
     "Service",
+    "EndpointSlice",
     "HorizontalPodAutoscaler",
     "PodDisruptionBudget",
     "Pod",
     *(name for name, kind in KINDS.items() if kind.optional),
 )
+FOLLOWING = ("Pod", "EndpointSlice")  # made by other controllers out of what we made; never written by us
 BURIED = 4096  # deletions that are remembered; an answer is never so late
 
 
@@ -56,7 +58,7 @@ class Child:
 
     def is_given(self) -> bool:
         """True for what somebody else wrote, nobody controls, and whose label hands it over."""
-        return not self.owner_uid and not self.applied and self.kind != "Pod"
+        return not self.owner_uid and not self.applied and self.kind not in FOLLOWING
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,7 @@ def project(live: Object) -> Child:
     meta = live["metadata"]
     meta.pop("managedFields", None)
     owner: Object = next((ref for ref in meta.get("ownerReferences") or [] if ref.get("controller")), {})
-    pod = live["kind"] == "Pod"
+    follows = live["kind"] in FOLLOWING
     return Child(
         kind=live["kind"],
         name=meta["name"],
@@ -186,10 +188,10 @@ def project(live: Object) -> Child:
         version=_version(live),
         revision=(meta.get("labels") or {}).get(LABEL_REVISION, ""),
         applied=_applied(live),
-        fingerprint="" if pod else _fingerprint(live),
+        fingerprint="" if follows else _fingerprint(live),
         owner_uid=owner.get("uid", ""),
         seen=_SEEN[live["kind"]](live) if live["kind"] in _SEEN else None,
-        live=None if pod else live,
+        live=None if follows else live,
     )
 
 
@@ -277,6 +279,7 @@ _SEEN = {
     "Pod": pods.read,
     "ControllerRevision": _snapshot,
     "Service": _front,
+    "EndpointSlice": endpoints.read,
     "HorizontalPodAutoscaler": _scaler,
     "EnvoyExtensionPolicy": payload.read,
     **{kind: router.read for kind, router in ROUTES.items()},

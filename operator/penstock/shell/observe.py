@@ -14,7 +14,8 @@ from penstock.model.names import PREFIX
 from penstock.model.reasons import Reason
 from penstock.model.values import Config, Given, LogSeen, Pod, Problem, RouteSeen, Said, Snapshot, Workload, World
 from penstock.routing import ROUTES, Router, payload, rotation, router_of
-from penstock.shell.cache import Cache, Child, Front, Key, Object, Scale, Scaler
+from penstock.shell.cache import FOLLOWING, Cache, Child, Front, Key, Object, Scale, Scaler
+from penstock.shell.endpoints import Endpoints, reached
 
 # Measured: up to 120 ms. Times in a status are whole seconds, so that of two at least one has passed.
 SETTLING = timedelta(seconds=2)
@@ -37,7 +38,7 @@ def observe(cache: Cache, key: Key, now: datetime, means: Means) -> World | None
     meta = live["metadata"]
     spec, problem = _spec(live)
     labelled = list(cache.owned(key))
-    mine = [c for c in labelled if c.kind == "Pod" or c.is_ours(meta["uid"])]
+    mine = [c for c in labelled if c.kind in FOLLOWING or c.is_ours(meta["uid"])]
     given = [c for c in labelled if c.is_given()]
     world = World(
         now=now,
@@ -54,7 +55,7 @@ def observe(cache: Cache, key: Key, now: datetime, means: Means) -> World | None
         workloads=_workloads(mine),
         pods=_pods(mine),
         snapshots={c.name: c.seen for c in mine if c.kind == "ControllerRevision" and isinstance(c.seen, Snapshot)},
-        owned=frozenset((c.kind, c.name) for c in mine if c.kind != "Pod"),
+        owned=frozenset((c.kind, c.name) for c in mine if c.kind not in FOLLOWING),
         route=_route(mine, key[1], router_of(spec.traffic) if spec else None),
         beside=_beside(mine, key[1]),
         policies={(c.kind, c.name): c.seen for c in mine if isinstance(c.seen, Said)},
@@ -161,7 +162,11 @@ def _both(child: Child) -> str:
 def _workloads(mine: list[Child]) -> dict[str, Workload]:
     trouble = {c.revision: c.seen.trouble for c in mine if isinstance(c.seen, Pod) and c.seen.trouble}
     scales = {c.name: c.seen for c in mine if c.kind == "Deployment" and isinstance(c.seen, Scale)}
-    return {name: Workload(s.desired, s.ready, trouble.get(name, s.trouble)) for name, s in scales.items()}
+    listed = reached(c.seen for c in mine if isinstance(c.seen, Endpoints))
+    return {
+        name: Workload(s.desired, min(s.ready, listed.get(name, 0)), trouble.get(name, s.trouble), s.ready)
+        for name, s in scales.items()
+    }
 
 
 def _runtimes(cache: Cache) -> dict[str, RuntimeSpec | Problem]:

@@ -14,7 +14,7 @@ import kopf
 
 from penstock.model.faults import Rejected, Retry
 from penstock.model.kinds import KINDS
-from penstock.model.names import LABEL_CONFIG, LABEL_NAME
+from penstock.model.names import LABEL_CONFIG, LABEL_NAME, LABEL_REVISION
 from penstock.shell.cache import WATCHED, Cache, Key, Object
 from penstock.shell.kube import Kube
 from penstock.shell.queue import Queue
@@ -185,6 +185,8 @@ def _selector(kind: str) -> str:
     """What of a kind is sent to us: else it would be every pod, Service and ConfigMap of the cluster."""
     if kind == "ConfigMap":  # a kind has one selector: users' and our copies carry this label, our copies both
         return LABEL_CONFIG
+    if kind == "EndpointSlice":  # its labels are its Service's; of those that no revision owns nothing is asked
+        return LABEL_REVISION
     return LABEL_NAME if kind in WATCHED else ""
 
 
