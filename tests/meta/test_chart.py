@@ -198,11 +198,6 @@ def test_the_room_for_a_candidate_is_only_listed(values: tuple[str, ...]) -> Non
             assert rule["verbs"] == ["list"]
 
 
-def test_endpoints_are_only_followed() -> None:
-    (rule,) = [rule for _, rule in operator_rules(render()) if "endpointslices" in rule["resources"]]
-    assert rule["verbs"] == ["list", "watch"]
-
-
 def test_models_are_only_read_and_pods_patched_at_most() -> None:
     found = {
         name: set(rule["verbs"])

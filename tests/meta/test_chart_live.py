@@ -1,10 +1,10 @@
-"""What the chart renders for live metrics: an API, its certificate, one right. Rendering only."""
+"""What the chart renders for what is live: metrics by an API of their own, endpoints. Rendering only."""
 
 import pytest
 import yaml
 
 from penstock.shell.settings import Settings
-from tests.meta.test_chart import NAMESPACED, named, of_kind, render
+from tests.meta.test_chart import NAMESPACED, named, of_kind, operator_rules, render
 
 
 def test_live_metrics_bring_their_api_its_certificate_and_one_right_and_no_more() -> None:
@@ -41,3 +41,8 @@ def test_the_api_server_trusts_the_certificate_that_the_operator_serves() -> Non
 def test_live_metrics_are_the_whole_clusters() -> None:
     with pytest.raises(AssertionError, match="set externalMetrics"):
         render(*NAMESPACED, "externalMetrics.install=true")
+
+
+def test_endpoints_are_only_followed() -> None:
+    (rule,) = [rule for _, rule in operator_rules(render()) if "endpointslices" in rule["resources"]]
+    assert rule["verbs"] == ["list", "watch"]

@@ -199,13 +199,19 @@ def only_what_is_ours_is_written(scene: Scene) -> Iterator[str]:
         elif live["kind"] == "Pod":
             yield from _only_a_label(scene, change, live)
         elif live["kind"] in OURS:
-            owners = [ref["uid"] for ref in live["metadata"].get("ownerReferences") or [] if ref.get("controller")]
-            if len(owners) != 1 or owners[0] not in uids:
-                yield f"{where} is not ours"
-        elif (live["kind"], change) == ("EndpointSlice", "DELETED"):
-            continue  # the garbage collector's, once its Service is gone
-        elif live["kind"] != "Event" or change == "DELETED":
+            yield from (f"{where} is not ours" for _ in [live] if not _owners(live) & uids)
+        elif not _is_told_or_follows(live, change):
             yield f"{where} is no kind of ours"
+
+
+def _is_told_or_follows(live: Object, change: str) -> bool:
+    """An Event that is made; or endpoints that the garbage collector takes once their Service is gone."""
+    return (live["kind"] == "Event") == (change != "DELETED") and live["kind"] in ("Event", "EndpointSlice")
+
+
+def _owners(live: Object) -> set[str]:
+    """Its controller; the API server lets it have one at most."""
+    return {ref["uid"] for ref in live["metadata"].get("ownerReferences") or [] if ref.get("controller")}
 
 
 def _only_a_label(scene: Scene, change: str, live: Object) -> Iterator[str]:
