@@ -7,16 +7,18 @@ from typing import Any
 
 import pytest
 
+from penstock.api.spec import Spec
 from penstock.api.status import PlannedMatch
 from penstock.api.traffic import Traffic
-from penstock.core.desired import make_object
+from penstock.core.desired import make_object, make_route
 from penstock.model.faults import Rejected
 from penstock.model.values import Cohort, Manifest, Plan, RouteSeen, Shares
 from penstock.model.values import World as Seen
 from penstock.routing import gateway
-from penstock.shell.act import changes
+from penstock.shell.act import act, changes
 from penstock.shell.cache import Cache
 from penstock.shell.kube import Kube
+from penstock.shell.routes import find_routes
 from tests.conftest import ControlPlane
 from tests.golden.turns import world
 
@@ -120,3 +122,74 @@ def test_the_schema_that_takes_them_is_a_strict_one(control_plane: ControlPlane,
     wrong = make_object(seen, "HTTPRoute", "wrong", {"spec": gateway.make(TERSE, Shares(TWO, spaced))})
     with pytest.raises(Rejected, match="name"):
         asyncio.run(applied(control_plane, wrong))
+
+
+OWN = Traffic.model_validate({"route": {"name": "churn-route", "rules": ["main", "beta"]}})
+
+
+def owned(namespace: str = NAMESPACE) -> Manifest:
+    """A route as somebody keeps it in Git, with what the schema allows and we know nothing of."""
+    header = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "x-a", "value": "b"}]}}
+    path = {"path": {"type": "PathPrefix", "value": "/v2"}}
+    beta = {"headers": [{"name": "x-beta", "value": "1"}]}
+    rules = [
+        {"matches": [{"path": {"type": "PathPrefix", "value": "/docs"}}], "backendRefs": [{"name": "docs", "port": 9}]},
+        {"name": "main", "matches": [path], "filters": [header], "backendRefs": [{"name": "churn", "port": 80}]},
+        {"name": "beta", "matches": [path | beta], "timeouts": {"request": "7s"}},
+    ]
+    meta = {"name": "churn-route", "namespace": namespace, "labels": {"penstock.dev/name": "churn"}}
+    spec = {"parentRefs": [{"name": "models"}], "hostnames": ["churn.corp"], "rules": rules}
+    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": meta, "spec": spec}
+
+
+def test_in_somebody_elses_route_the_backends_of_the_named_rules_change_and_nothing_else(
+    control_plane: ControlPlane, seen: Seen
+) -> None:
+    async def story() -> tuple[Manifest, Manifest]:
+        gitops = await Kube.connect(str(control_plane.kubeconfig), 2, "gitops")
+        kube = await Kube.connect(str(control_plane.kubeconfig), 2)
+        try:
+            before = await gitops.apply(owned())
+            cache = Cache()
+            cache.see_child(json.loads(json.dumps(before)))
+            key = (NAMESPACE, "churn")
+            found = find_routes(list(cache.owned(key)), key, seen.uid, OWN)
+            assert not found.fault and found.now and not found.now.programmed
+            (part,) = make_route(replace(seen, spec=replaced(seen.spec, OWN), route=found.now), Shares(TWO))
+            plan = Plan(status=world(MODEL).status, children=(part,))
+            await act(kube, cache, key, changes(cache, key, plan))
+            assert not changes(cache, key, plan), "it costs nothing more"
+            after = await kube.get("HTTPRoute", NAMESPACE, "churn-route")
+            assert after
+            return before, after
+        finally:
+            await kube.close()
+            await gitops.close()
+
+    before, after = asyncio.run(story())
+    routed = find_named(after)
+    assert routed["main"] == routed["beta"] == [gateway.backend(name, weight) for name, weight in TWO.items()]
+    assert len(json.dumps(_rest(after))) > 500 and json.dumps(_rest(after)) == json.dumps(_rest(before))
+    assert "ownerReferences" not in after["metadata"]
+
+
+def replaced(spec: Spec | None, traffic: Traffic) -> Spec:
+    """The same wish, reached otherwise."""
+    assert spec
+    return spec.model_copy(update={"traffic": traffic})
+
+
+def find_named(route: Manifest) -> dict[str, list[Manifest]]:
+    """Backends by the rule's name."""
+    return {rule["name"]: rule["backendRefs"] for rule in route["spec"]["rules"] if "name" in rule}
+
+
+def _rest(route: Manifest) -> Manifest:
+    """Every byte but the named rules' backends and what the API server counts."""
+    kept: Manifest = json.loads(json.dumps(route))
+    for key in ("resourceVersion", "generation", "managedFields"):
+        kept["metadata"].pop(key, None)
+    for rule in kept["spec"]["rules"]:
+        if "name" in rule:
+            rule.pop("backendRefs", None)
+    return kept

@@ -84,6 +84,13 @@ class FakeKube:
             raise ValueError("replace without resourceVersion would overwrite blindly")
         return await self._write("replace", manifest["kind"], name, lambda: self.store.replace(manifest, self._manager))
 
+    async def edit(self, live: Object, edits: list[Object]) -> Object:
+        """JSON Patch with a version."""
+        if not live["metadata"].get("resourceVersion"):
+            raise ValueError("edit without resourceVersion could hit another place")
+        act = lambda: self.store.patch(live, edits, self._manager)  # noqa: E731
+        return await self._write("edit", live["kind"], live["metadata"]["name"], act)
+
     async def patch_status(self, live: Object, status: Object, resource_version: str) -> Object:
         """Merge patch of the status with a version."""
         if not resource_version:

@@ -6,7 +6,7 @@ than the real server: no defaulting beyond what a test asks for, no admission, o
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -108,6 +108,17 @@ class Store:
         if changed:
             managers[manager] = managers.get(manager, set()) | changed
         return self._update(ref, wanted, managers)
+
+    def patch(self, seen: Object, edits: Sequence[Object], manager: str) -> Object:
+        """A JSON Patch (RFC 6902) of `add` and `replace`, fenced by the version that was seen."""
+        ref, entry = self._find(seen)
+        if entry is None:
+            raise Stale(f"{ref[0]}/{ref[2]}: is gone")
+        _unchanged_since({"kind": ref[0], "metadata": seen["metadata"]}, entry.live)
+        wanted = copied(entry.live)
+        for edit in edits:
+            _set(wanted, edit, f"{ref[0]}/{ref[2]}")
+        return self.replace(wanted, manager)
 
     def patch_status(self, live: Object, status: Object, resource_version: str) -> Object:
         """A merge patch of the status subresource, fenced by the version."""
@@ -223,6 +234,18 @@ class Store:
 
     def _stamp(self) -> str:
         return self._wall().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _set(live: Object, edit: Object, where: str) -> None:
+    """One operation on keys of maps; a place that is not there is refused, as by the server."""
+    *way, last = edit["path"].removeprefix("/").split("/")
+    place: Any = live
+    for key in way:
+        at: Any = int(key) if isinstance(place, list) else key
+        if at not in (range(len(place)) if isinstance(place, list) else place):
+            raise Rejected("ApiInvalid", f"{where}: the server rejected our request due to an error in our request")
+        place = place[at]
+    place[last] = copied(edit["value"])
 
 
 def _disowned(entry: Entry, wanted: Object) -> dict[str, set[Path]]:

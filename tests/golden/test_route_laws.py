@@ -1,6 +1,7 @@
 """Laws over routes, whatever the shares: what is written is read back, and a cohort changes nothing for all others."""
 
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -10,7 +11,7 @@ from penstock.api.rollout import Match
 from penstock.api.status import PlannedMatch
 from penstock.api.traffic import Traffic
 from penstock.model.values import Cohort, RouteSeen, Shares
-from penstock.routing import gateway, service
+from penstock.routing import gateway, named, read_own, seen_by, service
 
 Object = dict[str, Any]
 # How long an example takes on a busy machine says nothing about a law.
@@ -63,11 +64,46 @@ TAKEN = {"Accepted": "True", "ResolvedRefs": "True"}
 @unhurried
 @given(traffics, all_shares())
 def test_the_shares_that_are_written_are_read_back(traffic: Traffic, shares: Shares) -> None:
-    seen = gateway.read(as_stored(traffic, shares, TAKEN))
+    seen = read_own("HTTPRoute", as_stored(traffic, shares, TAKEN))
     cohort = shares.cohort.revision if shares.cohort else ""
     parked = shares.cohort == Cohort()
     assert seen == RouteSeen(shares.weights, programmed=True, cohort=cohort, mirror=shares.mirror, parked=parked)
     assert list(seen.weights) == list(shares.weights)
+    assert seen.traffic == traffic, "a route says itself how clients reach it"
+
+
+rules = st.lists(names, min_size=1, max_size=4, unique=True)
+
+
+@unhurried
+@given(rules, weights(), st.dictionaries(names, weights(), max_size=3), st.randoms())
+def test_the_weights_of_named_rules_are_read_back_wherever_they_stand(
+    wanted: list[str], shares: dict[str, int], others: dict[str, dict[str, int]], random: Random
+) -> None:
+    traffic = Traffic.model_validate({"route": {"name": "churn-route", "rules": wanted}})
+    made = named.make(traffic, Shares(shares))["rules"]
+    assert [set(rule) for rule in made] == [{"name", "backendRefs"}] * len(wanted), "nothing else is ours"
+    refs = {name: [gateway.backend(*pair) for pair in found.items()] for name, found in others.items()}
+    foreign = [{"name": name, "backendRefs": found} for name, found in refs.items() if name not in wanted]
+    route = as_stored(Traffic.model_validate({"gateway": {"name": "models"}}), Shares(shares), TAKEN)
+    route["spec"]["rules"] = [*made, *foreign, {"backendRefs": [{"name": "docs"}]}]
+    random.shuffle(route["spec"]["rules"])
+    seen = seen_by(traffic, gateway.read(route))
+    assert seen == RouteSeen(shares, programmed=True, rules=dict.fromkeys(wanted, shares))
+    del made[0]["name"]
+    assert not seen_by(traffic, gateway.read(route)).programmed, "one is missing"
+
+
+@unhurried
+@given(rules.filter(lambda names: len(names) > 1), weights(), weights())
+def test_named_rules_that_say_different_things_confirm_nothing_and_hide_nobody(
+    wanted: list[str], one: dict[str, int], two: dict[str, int]
+) -> None:
+    traffic = Traffic.model_validate({"route": {"name": "churn-route", "rules": wanted}})
+    known = RouteSeen({}, programmed=True, rules=dict.fromkeys(wanted, one) | {wanted[-1]: two})
+    seen = seen_by(traffic, known)
+    assert seen.programmed == (one == two)
+    assert all(seen.reaches(name) for each in (one, two) for name, weight in each.items() if weight)
 
 
 @unhurried

@@ -17,6 +17,7 @@ from penstock.core.resolve import resolve
 from penstock.core.template import make_snapshot, wanted_revision
 from penstock.model.schedule import spell
 from penstock.model.values import Config, Manifest, RouteSeen, Snapshot, Workload, World
+from penstock.routing import router_of
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -104,10 +105,11 @@ def middle(live: Manifest) -> World:
     share = plan[step].weight
     weights = {home: 100 - share, mine: share}
     route = RouteSeen(
-        weights if seen.spec.traffic.gateway else {mine if share else home: 100},
+        weights if router_of(seen.spec.traffic) else {mine if share else home: 100},
         programmed=True,
         cohort=mine if plan[step].match else "",
         mirror=(mine, plan[step].mirror) if plan[step].mirror else None,
+        rules=dict.fromkeys(seen.spec.traffic.route.rules, weights) if seen.spec.traffic.route else {},
     )
     return replace(
         seen,

@@ -12,7 +12,7 @@ from penstock.api.analysis import Analysis
 from penstock.api.fields import Frozen, Name, cel, list_map, rules
 from penstock.api.rollout import Rollout
 from penstock.api.serving import Model, Pod, Server
-from penstock.api.traffic import Traffic
+from penstock.api.traffic import CARRIERS, Traffic
 
 
 class ScalingMetricName(StrEnum):
@@ -58,6 +58,7 @@ class Scaling(Frozen):
 
 JUDGED = {"canary": "canary", "shadow": "shadow", "abTest": "test"}
 ROUTED = {"canary": "split traffic by weight", "shadow": "copy requests", "abTest": "tell requests apart"}
+CARRIED = " || ".join(f"has(self.traffic.{name})" for name in CARRIERS)
 
 
 class DeletionPolicy(StrEnum):
@@ -82,10 +83,18 @@ class Spec(Frozen):
             ),
             *(
                 cel(
-                    f"!has(self.rollout) || !has(self.rollout.{kind}) || has(self.traffic) && has(self.traffic.gateway)",
+                    f"!has(self.rollout) || !has(self.rollout.{kind}) || has(self.traffic) && ({CARRIED})",
                     f"rollout.{kind} needs traffic.gateway: a plain Service cannot {what}",
                 )
                 for kind, what in ROUTED.items()
+            ),
+            *(
+                cel(
+                    f"!has(self.traffic) || !has(self.traffic.route) || !has(self.rollout) || !has(self.rollout.{kind})",
+                    f"rollout.{kind} needs a route that Penstock makes, as traffic.gateway does: in your own route it"
+                    " changes weights only",
+                )
+                for kind in ("shadow", "abTest")
             ),
             cel(
                 "!has(self.rollout) || !has(self.rollout.capacityPolicy) || self.rollout.capacityPolicy != 'Replace'"

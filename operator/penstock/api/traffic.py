@@ -23,6 +23,7 @@ RoutePath = Annotated[
 
 
 ROUTED = {"hostnames": "host names", "path": "paths"}
+CARRIERS = ("gateway", "route")  # of these at most one carries the shares
 
 
 class GatewayReference(Frozen):
@@ -36,20 +37,48 @@ class GatewayReference(Frozen):
     """Listener of the Gateway. Default: all that allow the route."""
 
 
+class NamedRules(Frozen):
+    """Rules of a route that somebody else owns: Penstock sets their backends, and nothing else of the route."""
+
+    name: ObjectName
+    """Name of the HTTPRoute, in the ModelDeployment's namespace; it must carry the label penstock.dev/name with the
+    ModelDeployment's name. Example: churn-route."""
+    rules: Annotated[
+        list[ObjectName], Field(min_length=1, max_length=16, json_schema_extra={"x-kubernetes-list-type": "set"})
+    ]
+    """Names of its rules whose backends are set. Example: [main]."""
+
+
 class Traffic(Frozen):
     """How clients reach the model."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
             *(
-                cel(f"!has(self.{field}) || has(self.gateway)", f"{field} needs gateway: a plain Service has no {what}")
+                cel(
+                    f"!has(self.{field}) || has(self.gateway) || has(self.route)",
+                    f"{field} needs gateway: a plain Service has no {what}",
+                )
                 for field, what in ROUTED.items()
-            )
+            ),
+            *(
+                cel(
+                    f"!has(self.{field}) || !has(self.route)",
+                    f"{field} goes with gateway; beside traffic.route leave it out: your own route has its {what}",
+                )
+                for field, what in ROUTED.items()
+            ),
+            cel(
+                f"[{', '.join(f'has(self.{name})' for name in CARRIERS)}].filter(x, x).size() <= 1",
+                f"give only one of {' and '.join(CARRIERS)}: only one of them can carry the shares",
+            ),
         )
     )
 
     gateway: GatewayReference | None = None
     """Gateway whose listeners carry the traffic. Default: no gateway, only the Service of the ModelDeployment's name."""
+    route: NamedRules | None = None
+    """Rules of a route of your own that carry the traffic, instead of a route that Penstock makes. Default: none."""
     hostnames: Annotated[list[HostName], Field(max_length=16)] = []
     """Host names that the route answers to. Default: every name of the listener. Example: [churn.models.corp]."""
     path: RoutePath = "/"
@@ -58,4 +87,4 @@ class Traffic(Frozen):
     @property
     def router(self) -> str:
         """Name of what carries the shares, as in `routing.ROUTERS`."""
-        return "gateway" if self.gateway else "service"
+        return next((name for name in CARRIERS if getattr(self, name)), "service")

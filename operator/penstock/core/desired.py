@@ -9,7 +9,7 @@ from penstock.core import config
 from penstock.model import names
 from penstock.model.kinds import KINDS
 from penstock.model.values import Manifest, Shares, Snapshot, World
-from penstock.routing import router_of, service
+from penstock.routing import place_of, router_of, service
 from penstock.scaling import hpa
 
 PER_REVISION = ("ControllerRevision", "Deployment", "Service", "HorizontalPodAutoscaler")
@@ -116,7 +116,7 @@ def make_preview(world: World, revision: str, port: int) -> list[Manifest]:
         return []
     made = [make_object(world, "Service", name, {"spec": service.make(port, revision)})]
     router = router_of(world.spec.traffic)
-    if router and wish.preview_hostnames:
+    if router and router.make_preview and wish.preview_hostnames:
         route = router.make_preview(world.spec.traffic, wish.preview_hostnames, revision)
         made.append(make_object(world, router.kind, name, {"spec": route}))
     return made
@@ -125,10 +125,25 @@ def make_preview(world: World, revision: str, port: int) -> list[Manifest]:
 def make_route(world: World, shares: Shares) -> list[Manifest]:
     """The route with these shares; none where the plain Service is the router."""
     assert world.spec
-    router = router_of(world.spec.traffic)
-    if not router or not shares.weights:
+    router, place = router_of(world.spec.traffic), place_of(world.spec.traffic, world.name)
+    if not router or not place or not shares.weights:
         return []
-    return [make_object(world, router.kind, world.name, {"spec": router.make(world.spec.traffic, shares)})]
+    spec = router.make(world.spec.traffic, shares)
+    return _graft(world, place, spec) if router.grafted else [make_object(world, *place, {"spec": spec})]
+
+
+def _graft(world: World, place: tuple[str, str], spec: Manifest) -> list[Manifest]:
+    """What we set in somebody else's route, as far as it has a place for it. No stamp of ours: the object is theirs."""
+    there = world.route.rules if world.route else {}
+    rules = [rule for rule in spec["rules"] if rule["name"] in there]
+    kind, name = place
+    made = {
+        "apiVersion": KINDS[kind].api_version,
+        "kind": kind,
+        "metadata": {"name": name, "namespace": world.namespace},
+        "spec": {"rules": rules},
+    }
+    return [made] if rules else []
 
 
 def share(percent: int, of: int) -> int:

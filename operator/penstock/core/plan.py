@@ -9,7 +9,7 @@ from functools import partial
 
 from penstock.api.fields import span
 from penstock.api.status import Leaving, Serving, Status, Trying
-from penstock.core import adoption, desired, evidence, strategy, traffic
+from penstock.core import adoption, desired, evidence, strategy, switch, theirs, traffic
 from penstock.core.conditions import Claim, conditions
 from penstock.core.decide import advance, is_rejected
 from penstock.core.describe import TIMED, next_up
@@ -41,7 +41,9 @@ def decide(world: World) -> Plan:
     children = _children(world, status)
     prune = world.owned - {(c["kind"], c["metadata"]["name"]) for c in children} - _kept(world, status)
     prune |= adoption.spent(world, status)
-    return Plan(status, tuple(children), frozenset(prune), turn.notices, _again(world, turn, status), turn.looked)
+    back = theirs.told(theirs.set_back(world, status), status.stable.revision if status.stable else "")
+    notices = (*turn.notices, *back)
+    return Plan(status, tuple(children), frozenset(prune), notices, _again(world, turn, status), turn.looked)
 
 
 def _seen(world: World, status: Status) -> Status:
@@ -110,6 +112,9 @@ def _missing(world: World, stable: Serving, outage: str) -> Problem | None:
         return Problem(Reason.UNAVAILABLE, outage)
     if world.rival:
         return Problem(Reason.CONFLICT, world.rival)
+    undone = theirs.set_back(world, world.status)
+    if undone:
+        return undone
     if home.ready < home.desired:
         said = f": {home.trouble}" if home.trouble else ""
         return Problem(Reason.WAITING_FOR_PODS, f"{home.ready} of {home.desired} pods ready{said}")
@@ -166,7 +171,8 @@ def _children(world: World, status: Status) -> list[Manifest]:
     if known and not _points_well(world, status):
         made += adoption.untaken(world, front, desired.make_shared(world, front, known))
         made += desired.make_preview(world, behind, known.port)
-    return made + desired.make_route(world, traffic.shares(world, status))
+    shares = traffic.shares(world, status)
+    return made + desired.make_route(world, shares) + switch.former(world, shares)
 
 
 def _points_well(world: World, status: Status) -> bool:
@@ -234,7 +240,7 @@ def _leaving_size(world: World, status: Status, gone: Leaving) -> int:
 def _kept(world: World, status: Status) -> frozenset[tuple[str, str]]:
     """What stays though it is not rendered: what the route names, what is in use and lost its record, late records."""
     in_use = {side.revision for side in (status.stable, status.candidate) if side}
-    spared = in_use - set(world.snapshots) | set(world.route.weights if world.route else ())
+    spared = in_use - set(world.snapshots) | set(world.route.weights if world.route else ()) | world.beside
     bare = {(kind, name) for kind, name in world.owned if desired.revision_of(world.name, kind, name) in spared}
     bare -= {(kind, name) for kind, name in bare if kind == "HorizontalPodAutoscaler"}
     if _points_well(world, status):
@@ -242,6 +248,7 @@ def _kept(world: World, status: Status) -> frozenset[tuple[str, str]]:
         bare |= {("Service", names.preview(world.name))} if world.spec and world.spec.rollout.blue_green else set()
     never = in_use | {r.revision for r in status.rejected}  # no way back to those
     old = sorted((s.number, name) for name, s in world.snapshots.items() if name not in never)
+    bare |= switch.standing(world)
     return frozenset(bare) | frozenset(("ControllerRevision", name) for _, name in old[-HISTORY:])
 
 

@@ -108,7 +108,11 @@ class Reason(StrEnum):
     CONFIG_TOO_LARGE = "ConfigTooLarge", "The ConfigMaps of spec.server.configMaps hold more than a revision can keep."
     MOUNT_CONFLICT = "MountConflict", "A ConfigMap's mountPath and the folder of the model overlap."
     SOURCE_NOT_FOUND = "SourceNotFound", "The operator's configuration has no metric source of that name."
-    CONFLICT = "Conflict", "An object of that name exists and belongs to somebody else; it is left alone."
+    CONFLICT = (
+        "Conflict",
+        "An object of that name belongs to somebody else, or your route is not handed over; it is left alone.",
+    )
+    SET_BACK = "SetBack", "Somebody changed the backends that Penstock sets in their route; they are set again."
     REFUSED_BY_API = (
         "RefusedByApi",
         "The API server refused a write (quota, policy, missing API); the message quotes it.",

@@ -12,6 +12,7 @@ from typing import Any
 from penstock.api.runtime import RuntimeSpec
 from penstock.api.spec import Spec
 from penstock.api.status import PlannedApproval, PlannedMatch, Status, StepKind, Trying
+from penstock.api.traffic import Traffic
 from penstock.model.measure import Answer
 from penstock.model.reasons import Reason
 from penstock.model.room import Room
@@ -88,6 +89,8 @@ class RouteSeen:
     mirror: tuple[str, int] | None = None
     parked: bool = False
     taken_at: datetime | None = None  # when the gateway took a new route; its proxies know it a moment later
+    rules: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # weights of each rule that has a name
+    traffic: Traffic | None = field(default=None, compare=False)  # of a route of ours: how clients reach it
 
     def reaches(self, revision: str) -> bool:
         """True where the revision gets any request, a copy too."""
@@ -123,6 +126,8 @@ class World:
     snapshots: Mapping[str, Snapshot] = field(default_factory=dict)
     owned: frozenset[tuple[str, str]] = frozenset()
     route: RouteSeen | None = None
+    formers: tuple[Traffic, ...] = ()  # how clients reach routes of ours that another router made
+    beside: frozenset[str] = frozenset()  # what other routes still name, of ours or with our label
     settles_at: datetime | None = None  # until when the route is too new to be believed
     given: Given = Given()
     ports: tuple[Manifest, ...] = ()  # of the Service with the ModelDeployment's name

@@ -26,7 +26,7 @@ NOBODY = {"type": "Exact", "name": "x-penstock-cohort", "value": "nobody"}
 def make(traffic: Traffic, shares: Shares) -> Manifest:
     """The HTTPRoute's spec: the revisions' Services by weight, in the order given, then who is treated apart."""
     copies = {"filters": [_mirror(*shares.mirror)]} if shares.mirror else {}
-    backends = [_backend(name, weight) for name, weight in shares.weights.items()]
+    backends = [backend(name, weight) for name, weight in shares.weights.items()]
     main = {"matches": [_path(traffic)], **copies, "backendRefs": backends}
     apart = [_cohort_rule(traffic, shares.cohort, backends)] if shares.cohort else []
     return _spec(traffic, traffic.hostnames, [main, *apart])
@@ -35,7 +35,7 @@ def make(traffic: Traffic, shares: Shares) -> Manifest:
 def make_preview(traffic: Traffic, hostnames: Collection[str], revision: str) -> Manifest:
     """The spec of a second HTTPRoute: under these host names, all requests to one revision."""
     assert hostnames  # without one it would answer to every name that the listener has
-    return _spec(traffic, hostnames, [{"matches": [_path(traffic)], "backendRefs": [_backend(revision, 100)]}])
+    return _spec(traffic, hostnames, [{"matches": [_path(traffic)], "backendRefs": [backend(revision, 100)]}])
 
 
 def _spec(traffic: Traffic, hostnames: Collection[str], rules: list[Manifest]) -> Manifest:
@@ -57,7 +57,8 @@ def _path(traffic: Traffic) -> Manifest:
     return {"path": {"type": "PathPrefix", "value": traffic.path}}
 
 
-def _backend(revision: str, weight: int) -> Manifest:
+def backend(revision: str, weight: int) -> Manifest:
+    """A revision's Service with its share."""
     return _service(revision) | {"weight": weight}
 
 
@@ -76,7 +77,7 @@ def _cohort_rule(traffic: Traffic, cohort: Cohort, main: list[Manifest]) -> Mani
     """
     headers = [_header(each) for each in cohort.match] or [NOBODY]
     matches = [_path(traffic) | {"headers": [each]} for each in headers]
-    return {"matches": matches, "backendRefs": [_backend(cohort.revision, 100)] if cohort.match else main}
+    return {"matches": matches, "backendRefs": [backend(cohort.revision, 100)] if cohort.match else main}
 
 
 def _header(match: PlannedMatch) -> Manifest:
@@ -110,7 +111,18 @@ def read(route: Mapping[str, Any]) -> RouteSeen:
         mirror=_copies(main),
         parked=parked,
         taken_at=_taken_at(route),
+        rules={rule["name"]: _weights(rule) for rule in rules if rule.get("name")},
     )
+
+
+def traffic_of(spec: Mapping[str, Any]) -> Traffic:
+    """How clients reach a route of ours, by its own words; `ValidationError` where somebody has put in others."""
+    parent = (spec.get("parentRefs") or [{}])[0]
+    main: Manifest = next((rule for rule in spec.get("rules") or [] if not _is_apart(rule)), {})
+    path = (main.get("matches") or [{}])[0].get("path") or {}
+    gateway = {key: parent[key] for key in ("name", "namespace", "sectionName") if key in parent}
+    wish = {"gateway": gateway, "hostnames": spec.get("hostnames") or [], "path": path.get("value", "/")}
+    return Traffic.model_validate(wish)
 
 
 def _taken_at(route: Mapping[str, Any]) -> datetime | None:

@@ -14,7 +14,7 @@ from penstock.core.desired import read_snapshot
 from penstock.model.kinds import KINDS
 from penstock.model.names import ANNOTATION_APPLIED, LABEL_CONFIG, LABEL_NAME, LABEL_REVISION, digest
 from penstock.model.values import Config, Manifest, RouteSeen, Snapshot
-from penstock.routing import ROUTES, service
+from penstock.routing import ROUTES, read_own, service
 
 Object = dict[str, Any]
 Key = tuple[str, str]
@@ -291,11 +291,15 @@ def _snapshot(live: Object) -> Snapshot:
     return read_snapshot(live)
 
 
+def _route(live: Object) -> RouteSeen:
+    return read_own(live["kind"], live) if _applied(live) else ROUTES[live["kind"]].read(live)
+
+
 _SEEN = {
     "Deployment": _scale,
     "Pod": _trouble,
     "ControllerRevision": _snapshot,
     "Service": _front,
     "HorizontalPodAutoscaler": _scaler,
-    **{kind: router.read for kind, router in ROUTES.items()},
+    **dict.fromkeys(ROUTES, _route),
 }

@@ -36,6 +36,7 @@ RELISTS = 3
 TIMEOUT = aiohttp.ClientTimeout(total=10, sock_connect=5)
 APPLY = "application/apply-patch+yaml; charset=utf-8"  # without the charset the client would spell the text itself
 MERGE = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 JSON = "application/json"
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
@@ -54,6 +55,9 @@ class Api(Protocol):
 
     async def replace(self, manifest: Object) -> Object:
         """PUT."""
+
+    async def edit(self, live: Object, edits: list[Object]) -> Object:
+        """JSON Patch of an object of somebody else's."""
 
     async def patch_status(self, live: Object, status: Object, resource_version: str) -> Object:
         """PATCH of the status."""
@@ -86,7 +90,7 @@ class Call:
     namespace: str | None = None
     name: str = ""
     query: dict[str, str] = field(default_factory=dict)
-    body: Object | None = None
+    body: Object | list[Object] | None = None
     content_type: str = JSON
 
     @property
@@ -147,6 +151,15 @@ class Kube:
         """PUT the whole object, fenced by the resourceVersion it must carry."""
         _require(manifest["metadata"].get("resourceVersion"), "replace without resourceVersion would overwrite blindly")
         call = _about(manifest, "replace", "PUT", query={"fieldManager": self._manager}, body=manifest)
+        return await self._write(call)
+
+    async def edit(self, live: Object, edits: list[Object]) -> Object:
+        """Change places in an object of somebody else's, only if it is still as `live`: places may have moved."""
+        version = live["metadata"].get("resourceVersion")
+        _require(version, "edit without resourceVersion could hit another place")
+        fence = {"op": "replace", "path": "/metadata/resourceVersion", "value": version}
+        query = {"fieldManager": self._manager}
+        call = _about(live, "edit", "PATCH", query=query, body=[fence, *edits], content_type=JSON_PATCH)
         return await self._write(call)
 
     async def patch_status(self, live: Object, status: Object, resource_version: str) -> Object:
@@ -246,7 +259,7 @@ def page_size(kind: str) -> int:
     return min(PAGE, PAGE_OF_PODS) if kind == "Pod" else PAGE
 
 
-def spell(manifest: Object) -> str:
+def spell(manifest: Object | list[Object]) -> str:
     """JSON that is YAML too, as which the server reads an apply.
 
     YAML has no pairs of surrogates, and wants characters escaped that JSON takes as they are.

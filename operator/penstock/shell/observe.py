@@ -8,13 +8,14 @@ from pydantic import ValidationError
 from penstock.api.runtime import RuntimeSpec
 from penstock.api.spec import Spec
 from penstock.api.status import Status
+from penstock.api.traffic import Traffic
 from penstock.core.actions import Action
 from penstock.core.resolve import resolve
 from penstock.model.names import PREFIX
 from penstock.model.reasons import Reason
-from penstock.model.values import Config, Given, Problem, RouteSeen, Snapshot, Workload, World
-from penstock.routing import Router, router_of
+from penstock.model.values import Config, Given, Problem, Snapshot, Workload, World
 from penstock.shell.cache import Cache, Child, Front, Key, Object, Scale, Scaler
+from penstock.shell.routes import find_routes
 
 # Measured: up to 120 ms. Times in a status are whole seconds, so that of two at least one has passed.
 SETTLING = timedelta(seconds=2)
@@ -31,6 +32,7 @@ def observe(cache: Cache, key: Key, now: datetime, sources: frozenset[str]) -> W
     labelled = list(cache.owned(key))
     mine = [c for c in labelled if c.kind == "Pod" or c.is_ours(meta["uid"])]
     given = [c for c in labelled if c.is_given()]
+    routes = find_routes(labelled, key, meta["uid"], spec.traffic if spec else Traffic())
     world = World(
         now=now,
         namespace=key[0],
@@ -40,12 +42,15 @@ def observe(cache: Cache, key: Key, now: datetime, sources: frozenset[str]) -> W
         spec=spec,
         status=_status(live),
         problem=problem,
+        fault=routes.fault,
         runtime=None,
         configs=_configs(cache, key[0], spec) if spec else {},
         workloads=_workloads(mine),
         snapshots={c.name: c.seen for c in mine if c.kind == "ControllerRevision" and isinstance(c.seen, Snapshot)},
         owned=frozenset((c.kind, c.name) for c in mine if c.kind != "Pod"),
-        route=_route(mine, key[1], router_of(spec.traffic) if spec else None),
+        route=routes.now,
+        formers=routes.formers,
+        beside=routes.beside,
         given=_given(given, key[1]),
         ports=next((c.seen.ports for c in (*mine, *given) if _is_apex(c, key[1])), ()),
         tied=any(c.owner_uid == meta["uid"] for c in mine),
@@ -80,13 +85,6 @@ def _status(live: Object) -> Status:
         return Status.model_validate(live.get("status") or {})
     except ValidationError:
         return Status()
-
-
-def _route(mine: list[Child], name: str, router: Router | None) -> RouteSeen | None:
-    kind = router.kind if router else "Service"
-    seen = next((c.seen for c in mine if (c.kind, c.name) == (kind, name)), None)
-    found = seen.route if isinstance(seen, Front) else seen
-    return found if isinstance(found, RouteSeen) else None
 
 
 def _settling(world: World) -> World:

@@ -1,0 +1,30 @@
+"""Named rules of a route that somebody else owns: shares of the traffic by revision <-> the backends of those rules.
+
+No client: both sides are values. All else of the route is its owner's and is not even known here: paths, filters, host
+names, other rules. So there are weights only, no cohort and no copies.
+"""
+
+from penstock.api.traffic import Traffic
+from penstock.model.values import Manifest, RouteSeen, Shares
+from penstock.routing import gateway
+
+
+def make(traffic: Traffic, shares: Shares) -> Manifest:
+    """Of the route's spec the part that is ours: the same backends for each of the named rules."""
+    assert traffic.route
+    refs = [gateway.backend(name, weight) for name, weight in shares.weights.items()]
+    return {"rules": [{"name": name, "backendRefs": refs} for name in traffic.route.rules]}
+
+
+def narrow(route: RouteSeen, traffic: Traffic) -> RouteSeen:
+    """What the named rules say of a route that is known as a whole.
+
+    While they do not all say the same, nothing counts as taken, and of each revision the most that any rule gives it.
+    """
+    assert traffic.route
+    rules = {name: route.rules[name] for name in traffic.route.rules if name in route.rules}
+    same = len(rules) == len(traffic.route.rules) and all(each == next(iter(rules.values())) for each in rules.values())
+    weights: dict[str, int] = {}
+    for each in rules.values():
+        weights |= {name: max(weight, weights.get(name, 0)) for name, weight in each.items()}
+    return RouteSeen(weights, route.programmed and same, route.message, taken_at=route.taken_at, rules=rules)
