@@ -8,7 +8,7 @@ import pytest
 
 from examples.demo import setup
 from tests.e2e.conftest import Stage
-from tests.e2e.stories import canaries, others, routes
+from tests.e2e.stories import canaries, grpc, others, routes
 from tests.e2e.stories.play import Outcome, Story, open_house, play
 
 STORIES: dict[str, Story] = {
@@ -38,6 +38,7 @@ STORIES: dict[str, Story] = {
     "adopted": others.adopted,
     "configured": others.configured,
     "own-route": routes.own_route,
+    "grpc": grpc.grpc,
 }
 
 

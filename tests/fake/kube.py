@@ -6,10 +6,11 @@ Several may share one `Store`, as an old and a new operator do. It must never do
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any, Literal, TypeVar
 
 from penstock.model.faults import Rejected, Retry, Stale
+from penstock.model.kinds import KINDS
 from penstock.shell import kube
 from penstock.shell.kube import FIELD_MANAGER, Fence, OnRequest
 
@@ -112,6 +113,12 @@ class FakeKube:
     async def get(self, kind: str, namespace: str | None, name: str) -> Object | None:
         """GET."""
         return await self._read("get", kind, name, lambda: self.store.get(kind, namespace, name))
+
+    async def served(self, kinds: Collection[str]) -> set[str]:
+        """Discovery: one request for each group."""
+        for kind in {KINDS[each].api_version: each for each in sorted(kinds)}.values():
+            await self._read("discover", kind, "", lambda: None)
+        return set(kinds) - self.store.missing_kinds
 
     async def pages(
         self, kind: str, namespace: str | None = None, selector: str = "", fields: str = ""

@@ -187,6 +187,7 @@ class Store:
             "generation": 1,
             "creationTimestamp": self._stamp(),
         }
+        self._date(made)
         self.entries[ref] = Entry(made, {manager: paths(intent)})
         return self._announce("ADDED", ref)
 
@@ -197,10 +198,16 @@ class Store:
             return copied(entry.live)
         if _generation_sees(wanted) != _generation_sees(entry.live):
             wanted["metadata"]["generation"] += 1
+            self._date(wanted)
         entry.live, entry.managers = wanted, managers
         if "deletionTimestamp" in wanted["metadata"] and not wanted["metadata"].get("finalizers"):
             return self._remove(ref)
         return self._announce("MODIFIED", ref)
+
+    def _date(self, live: Object) -> None:
+        """When it was written; only where anybody reads it."""
+        if KINDS[live["kind"]].dated:
+            live["metadata"]["managedFields"] = [{"operation": "Apply", "time": self._stamp()}]
 
     def _remove(self, ref: Ref) -> Object:
         entry = self.entries.pop(ref)

@@ -1,29 +1,45 @@
 """Laws over routes, whatever the shares: what is written is read back, and a cohort changes nothing for all others."""
 
+import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from penstock.api.rollout import Match
 from penstock.api.status import PlannedMatch
 from penstock.api.traffic import Traffic
+from penstock.model.kinds import KINDS
 from penstock.model.values import Cohort, RouteSeen, Shares
-from penstock.routing import gateway, named, read_own, seen_by, service
+from penstock.routing import ROUTERS, Router, gateway, istio, named, read_own, router_of, seen_by, service
 
 Object = dict[str, Any]
 # How long an example takes on a busy machine says nothing about a law.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 names = st.text("az09-", max_size=20).map(lambda middle: f"a{middle}z")
-traffics = st.builds(
-    Traffic.model_validate,
-    st.fixed_dictionaries(
-        {"gateway": st.fixed_dictionaries({"name": names}, optional={"namespace": names, "sectionName": names})},
-        optional={"hostnames": st.lists(names, max_size=3), "path": st.sampled_from(["/", "/v2/models/churn"])},
-    ),
+gateways = st.fixed_dictionaries({"name": names}, optional={"namespace": names, "sectionName": names})
+hosts = st.lists(names, max_size=3)
+paths = st.sampled_from(["/", "/v2/models/churn"])
+WISHES = {
+    "gateway": st.fixed_dictionaries({"gateway": gateways}, optional={"hostnames": hosts, "path": paths}),
+    "grpc": st.fixed_dictionaries({"gateway": gateways, "protocol": st.just("GRPC")}, optional={"hostnames": hosts}),
+}
+istio_gateways = st.lists(names | names.map(lambda name: f"az/{name}"), min_size=1, max_size=3, unique=True)
+in_istio = {
+    "istio": st.fixed_dictionaries({"gateways": istio_gateways}),
+    "hostnames": st.lists(names, min_size=1, max_size=3),
+}
+WISHES["istio"] = st.one_of(
+    st.fixed_dictionaries(in_istio, optional={"path": paths}),
+    st.fixed_dictionaries(in_istio | {"protocol": st.just("GRPC")}),
 )
+by_gateway = st.builds(Traffic.model_validate, WISHES["gateway"] | WISHES["grpc"])
+traffics = st.builds(Traffic.model_validate, st.one_of(*WISHES.values()))
 
 
 @st.composite
@@ -51,11 +67,36 @@ def all_shares(draw: st.DrawFn) -> Shares:
 
 
 def as_stored(traffic: Traffic, shares: Shares, answers: dict[str, str], observed: int = 4) -> Object:
-    """The HTTPRoute as the API server gives it back in generation 4, with one parent's answers."""
+    """The route as the API server gives it back in generation 4, with one parent's answers."""
+    router = router_of(traffic)
+    assert router
     conditions = [{"type": kind, "status": value, "observedGeneration": observed} for kind, value in answers.items()]
-    parents = [{"parentRef": {"name": traffic.gateway.name}, "conditions": conditions}] if answers else []
+    name = traffic.gateway.name if traffic.gateway else ""
+    parents = [{"parentRef": {"name": name}, "conditions": conditions}] if answers else []
     meta = {"name": "churn", "namespace": "ml", "generation": 4}
-    return {"metadata": meta, "spec": gateway.make(traffic, shares), "status": {"parents": parents}}
+    return {"metadata": meta, "spec": router.make(traffic, shares), "status": {"parents": parents}}
+
+
+def read(traffic: Traffic, route: Object) -> RouteSeen:
+    """As the operator reads a route of its own."""
+    router = router_of(traffic)
+    assert router
+    return read_own(router.kind, route)
+
+
+def test_the_law_is_told_for_every_router() -> None:
+    assert set(WISHES) | {"route", "grpcRoute"} == set(ROUTERS)
+
+
+@pytest.mark.parametrize("router", ROUTERS.values(), ids=ROUTERS)
+def test_a_router_may_do_in_a_cluster_what_it_must_and_a_cluster_may_lack_it(router: Router) -> None:
+    kind = KINDS[router.kind]
+    assert kind.optional and kind.namespaced
+    chart = (Path(__file__).parents[2] / "helm" / "penstock" / "templates" / "rbac.yaml").read_text()
+    rules = re.findall(r"apiGroups: \[(\S*)\]\n    resources: \[(.*)\]\n    verbs: (.*)", chart)
+    assert [verbs for group, plurals, verbs in rules if group == kind.group and kind.plural in plurals.split(", ")] == [
+        "{{ $own }}"
+    ]
 
 
 TAKEN = {"Accepted": "True", "ResolvedRefs": "True"}
@@ -64,7 +105,7 @@ TAKEN = {"Accepted": "True", "ResolvedRefs": "True"}
 @unhurried
 @given(traffics, all_shares())
 def test_the_shares_that_are_written_are_read_back(traffic: Traffic, shares: Shares) -> None:
-    seen = read_own("HTTPRoute", as_stored(traffic, shares, TAKEN))
+    seen = read(traffic, as_stored(traffic, shares, TAKEN))
     cohort = shares.cohort.revision if shares.cohort else ""
     parked = shares.cohort == Cohort()
     assert seen == RouteSeen(shares.weights, programmed=True, cohort=cohort, mirror=shares.mirror, parked=parked)
@@ -107,9 +148,10 @@ def test_named_rules_that_say_different_things_confirm_nothing_and_hide_nobody(
 
 
 @unhurried
-@given(traffics, all_shares())
+@given(by_gateway, all_shares())
 def test_whoever_belongs_to_no_cohort_is_routed_as_if_there_were_none(traffic: Traffic, shares: Shares) -> None:
-    route, plain = (gateway.make(traffic, each) for each in (shares, replace(shares, cohort=None)))
+    stored = (as_stored(traffic, each, TAKEN) for each in (shares, replace(shares, cohort=None)))
+    route, plain = (each["spec"] for each in stored)
     assert route["rules"][0] == plain["rules"][0] and len(plain["rules"]) == 1
     assert {**route, "rules": []} == {**plain, "rules": []}
     assert all(match["headers"] for rule in route["rules"][1:] for match in rule["matches"])
@@ -120,26 +162,71 @@ def test_whoever_belongs_to_no_cohort_is_routed_as_if_there_were_none(traffic: T
 def test_a_preview_is_read_back_and_shares_no_name_with_the_rest(
     traffic: Traffic, hostnames: list[str], revision: str
 ) -> None:
-    made = gateway.make_preview(traffic, hostnames, revision)
-    stored = as_stored(traffic, Shares({}), TAKEN) | {"spec": made}
-    assert gateway.read(stored) == RouteSeen({revision: 100}, programmed=True)
-    assert made["hostnames"] == hostnames
-    assert made["parentRefs"] == gateway.make(traffic, Shares({revision: 100}))["parentRefs"]
+    router = router_of(traffic)
+    assert router and router.make_preview
+    made = router.make_preview(traffic, hostnames, revision)
+    seen = read(traffic, as_stored(traffic, Shares({}), TAKEN) | {"spec": made})
+    assert seen == RouteSeen({revision: 100}, programmed=True)
+    assert seen.traffic == traffic.model_copy(update={"hostnames": hostnames})
 
 
 @unhurried
 @given(st.integers(1, 65535), names)
 def test_the_revision_that_a_service_is_given_is_read_back(port: int, revision: str) -> None:
-    assert service.read({"spec": service.make(port, revision)}) == RouteSeen({revision: 100}, programmed=True)
+    assert service.read({"spec": service.make(revision, {"http": port})}) == RouteSeen({revision: 100}, programmed=True)
 
 
 @unhurried
-@given(traffics, all_shares(), st.sampled_from([("False", 4), ("Unknown", 4), ("True", 3)]), st.sampled_from([*TAKEN]))
+@given(
+    by_gateway, all_shares(), st.sampled_from([("False", 4), ("Unknown", 4), ("True", 3)]), st.sampled_from([*TAKEN])
+)
 def test_a_route_counts_only_once_the_gateway_took_this_very_generation(
     traffic: Traffic, shares: Shares, said: tuple[str, int], kind: str
 ) -> None:
     value, observed = said
     route = as_stored(traffic, shares, TAKEN | {kind: value}, observed)
-    assert not gateway.read(route).programmed
-    assert bool(gateway.read(route).message) == (value != "True"), "a late answer is no complaint"
-    assert not gateway.read(as_stored(traffic, shares, {})).programmed
+    assert not read(traffic, route).programmed
+    assert bool(read(traffic, route).message) == (value != "True"), "a late answer is no complaint"
+    assert not read(traffic, as_stored(traffic, shares, {})).programmed
+
+
+by_istio = st.builds(Traffic.model_validate, WISHES["istio"])
+
+
+@unhurried
+@given(by_istio, all_shares())
+def test_istio_asks_for_the_cohort_first_and_all_others_are_routed_as_if_there_were_none(
+    traffic: Traffic, shares: Shares
+) -> None:
+    route, plain = (istio.make(traffic, each) for each in (shares, replace(shares, cohort=None)))
+    assert route["http"][-1] == plain["http"][-1] and len(plain["http"]) == 1
+    assert {**route, "http": []} == {**plain, "http": []}
+    assert all(match["headers"] for rule in route["http"][:-1] for match in rule["match"])
+    assert len({rule["name"] for rule in route["http"]}) == len(route["http"])
+
+
+NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
+WRITTEN = {"operation": "Apply", "manager": "penstock", "time": "2026-11-26T11:59:58Z"}
+STATUS = {"operation": "Update", "manager": "pilot", "time": "2026-11-26T11:59:59Z", "subresource": "status"}
+
+
+@pytest.mark.parametrize(
+    ("status", "programmed", "dated"),
+    [
+        ({}, True, True),
+        ({"conditions": [{"type": "Reconciled", "status": "True"}]}, True, True),
+        ({"conditions": [{"type": "Reconciled", "status": "True"}], "observedGeneration": 3}, True, True),
+        ({"conditions": [{"type": "Reconciled", "status": "True"}], "observedGeneration": "4"}, True, False),
+        ({"conditions": [{"type": "Reconciled", "status": "False"}], "observedGeneration": 4}, False, False),
+        ({"conditions": [{"type": "Reconciled", "status": "True", "observedGeneration": 5}]}, True, False),
+        ({"conditions": [{"type": "PassedAnalysis", "status": "False", "observedGeneration": 4}]}, True, True),
+    ],
+)
+def test_istios_word_counts_for_this_generation_and_else_only_time_does(
+    status: Object, programmed: bool, dated: bool
+) -> None:
+    traffic = Traffic.model_validate({"istio": {"gateways": ["models"]}, "hostnames": ["churn.corp"]})
+    meta = {"name": "churn", "namespace": "ml", "generation": 4, "managedFields": [WRITTEN, STATUS]}
+    seen = istio.read({"metadata": meta, "spec": istio.make(traffic, Shares({"a": 100})), "status": status})
+    assert (seen.programmed, seen.taken_at) == (programmed, NOW - timedelta(seconds=2) if dated else None)
+    assert seen.settling == istio.LAG

@@ -97,6 +97,11 @@ class Spec(Frozen):
                 for kind in ("shadow", "abTest")
             ),
             cel(
+                "!has(self.traffic) || !has(self.traffic.protocol) || self.traffic.protocol != 'GRPC' || !has(self.rollout)"
+                " || !has(self.rollout.abTest) || self.rollout.abTest.match.all(m, !has(m.cookie))",
+                "abTest.match with protocol: GRPC needs a header: gRPC clients keep no cookies",
+            ),
+            cel(
                 "!has(self.rollout) || !has(self.rollout.capacityPolicy) || self.rollout.capacityPolicy != 'Replace'"
                 " || !has(self.scaling) || !has(self.scaling.maxReplicas)",
                 "capacityPolicy: Replace needs a fixed number of replicas, as an autoscaler would take the room again:"
@@ -121,7 +126,7 @@ class Spec(Frozen):
                 "blueGreen.previewAnalysis: Require needs analysis.metrics",
             ),
             cel(
-                "has(self.traffic) && has(self.traffic.gateway) || !has(self.rollout) || !has(self.rollout.blueGreen)"
+                "has(self.traffic) && (has(self.traffic.gateway) || has(self.traffic.istio)) || !has(self.rollout) || !has(self.rollout.blueGreen)"
                 " || !has(self.rollout.blueGreen.previewHostnames) || size(self.rollout.blueGreen.previewHostnames) == 0",
                 "blueGreen.previewHostnames needs traffic.gateway; without one the Service <name>-preview is the preview",
             ),

@@ -3,6 +3,7 @@
 Shapes and cross-field rules only. A field is listed here when it acts, not before.
 """
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
@@ -10,6 +11,19 @@ from pydantic import ConfigDict, Field, StringConstraints
 from penstock.api.fields import Frozen, HostName, Name, ObjectName, cel, rules, worded
 
 _PATH = r"^/[-._~%!$&'()*+,;=:@/A-Za-z0-9]*$"
+
+_ISTIO_GATEWAY = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[a-z0-9]([-.a-z0-9]*[a-z0-9])?$"
+
+IstioGateway = Annotated[
+    str,
+    StringConstraints(pattern=_ISTIO_GATEWAY, max_length=317),
+    worded(
+        _ISTIO_GATEWAY,
+        "must be an Istio Gateway as name or namespace/name, for example istio-ingress/models; mesh is not offered, as it"
+        " would change the traffic of everybody in the mesh",
+        "self != 'mesh'",
+    ),
+]
 
 RoutePath = Annotated[
     str,
@@ -23,7 +37,7 @@ RoutePath = Annotated[
 
 
 ROUTED = {"hostnames": "host names", "path": "paths"}
-CARRIERS = ("gateway", "route")  # of these at most one carries the shares
+CARRIERS = ("gateway", "route", "istio")  # of these at most one carries the shares
 
 
 class GatewayReference(Frozen):
@@ -37,16 +51,33 @@ class GatewayReference(Frozen):
     """Listener of the Gateway. Default: all that allow the route."""
 
 
+class TrafficProtocol(StrEnum):
+    """What clients speak."""
+
+    HTTP = "HTTP"
+    GRPC = "GRPC"
+
+
 class NamedRules(Frozen):
     """Rules of a route that somebody else owns: Penstock sets their backends, and nothing else of the route."""
 
     name: ObjectName
-    """Name of the HTTPRoute, in the ModelDeployment's namespace; it must carry the label penstock.dev/name with the
+    """Name of the HTTPRoute (with protocol: GRPC of the GRPCRoute), in the ModelDeployment's namespace; it must carry the label penstock.dev/name with the
     ModelDeployment's name. Example: churn-route."""
     rules: Annotated[
         list[ObjectName], Field(min_length=1, max_length=16, json_schema_extra={"x-kubernetes-list-type": "set"})
     ]
     """Names of its rules whose backends are set. Example: [main]."""
+
+
+class Istio(Frozen):
+    """A VirtualService, where Istio's ingress gateways carry the traffic."""
+
+    gateways: Annotated[
+        list[IstioGateway], Field(min_length=1, max_length=8, json_schema_extra={"x-kubernetes-list-type": "set"})
+    ]
+    """Istio Gateways that it is bound to, as name or namespace/name. Which host names a namespace may bind is up to the
+    Gateway's own `hosts`. Example: [istio-ingress/models]."""
 
 
 class Traffic(Frozen):
@@ -56,7 +87,7 @@ class Traffic(Frozen):
         json_schema_extra=rules(
             *(
                 cel(
-                    f"!has(self.{field}) || has(self.gateway) || has(self.route)",
+                    f"!has(self.{field}) || {' || '.join(f'has(self.{name})' for name in CARRIERS)}",
                     f"{field} needs gateway: a plain Service has no {what}",
                 )
                 for field, what in ROUTED.items()
@@ -70,7 +101,21 @@ class Traffic(Frozen):
             ),
             cel(
                 f"[{', '.join(f'has(self.{name})' for name in CARRIERS)}].filter(x, x).size() <= 1",
-                f"give only one of {' and '.join(CARRIERS)}: only one of them can carry the shares",
+                f"give only one of {', '.join(CARRIERS)}: only one of them can carry the shares",
+            ),
+            cel(
+                f"!has(self.protocol) || self.protocol != 'GRPC' || {' || '.join(f'has(self.{name})' for name in CARRIERS)}",
+                "protocol: GRPC needs gateway, route or istio; without one the Service of the ModelDeployment's name answers gRPC"
+                " on port 81 anyway",
+            ),
+            cel(
+                "!has(self.istio) || has(self.hostnames) && size(self.hostnames) > 0",
+                "istio needs hostnames: a VirtualService is for host names, for example hostnames: [churn.models.corp]",
+            ),
+            cel(
+                "!has(self.protocol) || self.protocol != 'GRPC' || !has(self.path)",
+                "path goes with protocol: HTTP: a gRPC request names its model in the message, so tell models apart by"
+                " hostnames",
             ),
         )
     )
@@ -79,6 +124,10 @@ class Traffic(Frozen):
     """Gateway whose listeners carry the traffic. Default: no gateway, only the Service of the ModelDeployment's name."""
     route: NamedRules | None = None
     """Rules of a route of your own that carry the traffic, instead of a route that Penstock makes. Default: none."""
+    istio: Istio | None = None
+    """Istio Gateways that carry the traffic, by a VirtualService that Penstock makes. Default: none."""
+    protocol: TrafficProtocol = TrafficProtocol.HTTP
+    """What clients speak: HTTP; or GRPC, which goes to container.grpcPort, with gateway by a GRPCRoute. Default: HTTP."""
     hostnames: Annotated[list[HostName], Field(max_length=16)] = []
     """Host names that the route answers to. Default: every name of the listener. Example: [churn.models.corp]."""
     path: RoutePath = "/"
@@ -87,4 +136,10 @@ class Traffic(Frozen):
     @property
     def router(self) -> str:
         """Name of what carries the shares, as in `routing.ROUTERS`."""
-        return next((name for name in CARRIERS if getattr(self, name)), "service")
+        found = next((name for name in CARRIERS if getattr(self, name)), "service")
+        return {"gateway": "grpc", "route": "grpcRoute"}.get(found, found) if self.speaks_grpc else found
+
+    @property
+    def speaks_grpc(self) -> bool:
+        """True where requests go to the server's gRPC port."""
+        return self.protocol is TrafficProtocol.GRPC

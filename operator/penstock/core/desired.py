@@ -62,7 +62,7 @@ def make_revision(world: World, name: str, snapshot: Snapshot, floor: int) -> li
         make_object(world, "ControllerRevision", name, {"data": _record(snapshot), "revision": snapshot.number}),
         *(make_object(world, "ConfigMap", copy, body) for copy, body in copies.items()),
         make_object(world, "Deployment", name, {"spec": _deployment(world, name, (snapshot, floor))}),
-        make_object(world, "Service", name, {"spec": service.make(snapshot.port, name)}),
+        make_object(world, "Service", name, {"spec": service.make(name, offers(snapshot))}),
     ]
     if hpa.owns_replicas(scaling):
         made.append(make_object(world, "HorizontalPodAutoscaler", name, {"spec": hpa.make(scaling, name, floor)}))
@@ -97,24 +97,29 @@ def _deployment(world: World, name: str, content: tuple[Snapshot, int]) -> Manif
     return spec if hpa.owns_replicas(world.spec.scaling) else spec | {"replicas": floor}
 
 
+def offers(snapshot: Snapshot) -> dict[str, int]:
+    """Ports of a revision's server, by name."""
+    return {port["name"]: port["containerPort"] for port in snapshot.template["spec"]["containers"][0]["ports"]}
+
+
 def make_shared(world: World, stable: str, snapshot: Snapshot) -> list[Manifest]:
     """The apex Service, which answers under the ModelDeployment's name, and the disruption budget of its pods."""
     selector = {"matchLabels": {names.LABEL_NAME: world.name}}
-    offers = {port["name"]: port["containerPort"] for port in snapshot.template["spec"]["containers"][0]["ports"]}
-    spec = service.kept(service.make(snapshot.port, stable), world.ports, offers)
+    ports = offers(snapshot)
+    spec = service.kept(service.make(stable, ports), world.ports, ports)
     return [
         make_object(world, "Service", world.name, {"spec": spec}),
         make_object(world, "PodDisruptionBudget", world.name, {"spec": {"selector": selector, "maxUnavailable": 1}}),
     ]
 
 
-def make_preview(world: World, revision: str, port: int) -> list[Manifest]:
+def make_preview(world: World, revision: str, snapshot: Snapshot) -> list[Manifest]:
     """Where a blue-green candidate is reached before its switch: a Service, and a route where host names are given."""
     assert world.spec
     wish, name = world.spec.rollout.blue_green, names.preview(world.name)
     if not wish:
         return []
-    made = [make_object(world, "Service", name, {"spec": service.make(port, revision)})]
+    made = [make_object(world, "Service", name, {"spec": service.make(revision, offers(snapshot))})]
     router = router_of(world.spec.traffic)
     if router and router.make_preview and wish.preview_hostnames:
         route = router.make_preview(world.spec.traffic, wish.preview_hostnames, revision)

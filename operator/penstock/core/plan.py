@@ -76,10 +76,10 @@ def _url(world: World) -> str:
     if not world.spec:
         return world.status.url
     traffic = world.spec.traffic
-    if not traffic.gateway:
+    if not traffic.gateway and not traffic.istio:
         return f"http://{world.name}.{world.namespace}.svc"
-    host = next(iter(traffic.hostnames), f"<gateway {traffic.gateway.name}>")
-    return f"http://{host}{traffic.path}"
+    host = next(iter(traffic.hostnames), f"<gateway {traffic.gateway.name if traffic.gateway else ''}>")
+    return f"grpc://{host}" if traffic.speaks_grpc else f"http://{host}{traffic.path}"
 
 
 def _claim(world: World, turn: Turn, status: Status) -> Claim:
@@ -170,7 +170,7 @@ def _children(world: World, status: Status) -> list[Manifest]:
     known = _snapshot(world, front)
     if known and not _points_well(world, status):
         made += adoption.untaken(world, front, desired.make_shared(world, front, known))
-        made += desired.make_preview(world, behind, known.port)
+        made += desired.make_preview(world, behind, known)
     shares = traffic.shares(world, status)
     return made + desired.make_route(world, shares) + switch.former(world, shares)
 

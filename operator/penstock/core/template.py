@@ -87,7 +87,8 @@ def _container(world: World, image: str) -> Manifest:
     server, (_, runtime) = world.spec.server, world.runtime
     c = runtime.container
     probe = {"httpGet": {"path": _fill(c.readiness.path, world), "port": "http"}}
-    ports = {"http": c.port} | ({"metrics": c.metrics_port} if c.metrics_port and c.metrics_port != c.port else {})
+    ports = {"http": c.port} | ({"grpc": c.grpc_port} if c.grpc_port else {})
+    ports |= {"metrics": c.metrics_port} if c.metrics_port and c.metrics_port != c.port else {}
     made: Manifest = {
         "name": "server",
         "image": image,

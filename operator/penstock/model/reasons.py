@@ -27,7 +27,7 @@ class Reason(StrEnum):
     WAITING_FOR_PODS = "WaitingForPods", "The candidate's pods are not ready yet; the message names what they say."
     WAITING_FOR_ROUTE = (
         "WaitingForRoute",
-        "The gateway has not confirmed the wanted weights yet; look at the HTTPRoute's status.",
+        "The gateway has not confirmed the wanted weights yet; look at the route's status.",
     )
     HOLDING_STEP = "HoldingStep", "The step's share is routed and its duration runs."
     NOT_ENOUGH_EVIDENCE = (
@@ -101,6 +101,7 @@ class Reason(StrEnum):
     RUNTIME_NOT_FOUND = "RuntimeNotFound", "No such ModelRuntime, or none (or several) list the model's format."
     RUNTIME_LACKS_METRIC = "RuntimeLacksMetric", "The runtime's metric profile cannot answer a metric of the analysis."
     IMAGE_MISSING = "ImageMissing", "Neither the runtime nor spec.server gives an image."
+    PORT_MISSING = "PortMissing", "traffic.protocol: GRPC, and the ModelRuntime names no container.grpcPort."
     CONFIG_NOT_FOUND = (
         "ConfigNotFound",
         "A ConfigMap of spec.server.configMaps is missing or lacks the label penstock.dev/config; what runs goes on.",

@@ -89,6 +89,7 @@ class RouteSeen:
     mirror: tuple[str, int] | None = None
     parked: bool = False
     taken_at: datetime | None = None  # when the gateway took a new route; its proxies know it a moment later
+    settling: float = field(default=2.0, compare=False)  # seconds until then, of which one may be missing in a time
     rules: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # weights of each rule that has a name
     traffic: Traffic | None = field(default=None, compare=False)  # of a route of ours: how clients reach it
 

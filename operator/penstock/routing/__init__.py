@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from penstock.api.traffic import Traffic
 from penstock.model.values import Manifest, RouteSeen, Shares
-from penstock.routing import gateway, named
+from penstock.routing import gateway, grpc, istio, named
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,9 @@ ROUTERS = {
     "gateway": Router(
         "HTTPRoute", gateway.make, gateway.read, gateway.backends, gateway.traffic_of, gateway.make_preview
     ),
+    "grpc": Router("GRPCRoute", grpc.make, gateway.read, gateway.backends, grpc.traffic_of, grpc.make_preview),
+    "grpcRoute": Router("GRPCRoute", named.make, gateway.read, gateway.backends, grafted=True),
+    "istio": Router("VirtualService", istio.make, istio.read, istio.backends, istio.traffic_of, istio.make_preview),
     "route": Router("HTTPRoute", named.make, gateway.read, gateway.backends, grafted=True),
 }
 ROUTES = {router.kind: router for router in ROUTERS.values() if not router.grafted}

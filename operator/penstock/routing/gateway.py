@@ -25,20 +25,25 @@ NOBODY = {"type": "Exact", "name": "x-penstock-cohort", "value": "nobody"}
 
 def make(traffic: Traffic, shares: Shares) -> Manifest:
     """The HTTPRoute's spec: the revisions' Services by weight, in the order given, then who is treated apart."""
-    copies = {"filters": [_mirror(*shares.mirror)]} if shares.mirror else {}
-    backends = [backend(name, weight) for name, weight in shares.weights.items()]
-    main = {"matches": [_path(traffic)], **copies, "backendRefs": backends}
-    apart = [_cohort_rule(traffic, shares.cohort, backends)] if shares.cohort else []
-    return _spec(traffic, traffic.hostnames, [main, *apart])
+    main = {"matches": [_path(traffic)], **main_rule(shares, PORT)}
+    apart = [_cohort_rule(traffic, shares.cohort, main["backendRefs"])] if shares.cohort else []
+    return make_spec(traffic, traffic.hostnames, [main, *apart])
+
+
+def main_rule(shares: Shares, port: int) -> Manifest:
+    """Of the rule for everybody what is the same in every kind of route: copies and backends."""
+    copies = {"filters": [_mirror(port, *shares.mirror)]} if shares.mirror else {}
+    return {**copies, "backendRefs": [backend(name, weight, port) for name, weight in shares.weights.items()]}
 
 
 def make_preview(traffic: Traffic, hostnames: Collection[str], revision: str) -> Manifest:
     """The spec of a second HTTPRoute: under these host names, all requests to one revision."""
     assert hostnames  # without one it would answer to every name that the listener has
-    return _spec(traffic, hostnames, [{"matches": [_path(traffic)], "backendRefs": [backend(revision, 100)]}])
+    return make_spec(traffic, hostnames, [{"matches": [_path(traffic)], "backendRefs": [backend(revision, 100)]}])
 
 
-def _spec(traffic: Traffic, hostnames: Collection[str], rules: list[Manifest]) -> Manifest:
+def make_spec(traffic: Traffic, hostnames: Collection[str], rules: list[Manifest]) -> Manifest:
+    """A route with these rules under the Gateway of the wish."""
     ref = traffic.gateway
     assert ref
     parent = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": ref.name}
@@ -57,17 +62,17 @@ def _path(traffic: Traffic) -> Manifest:
     return {"path": {"type": "PathPrefix", "value": traffic.path}}
 
 
-def backend(revision: str, weight: int) -> Manifest:
+def backend(revision: str, weight: int, port: int = PORT) -> Manifest:
     """A revision's Service with its share."""
-    return _service(revision) | {"weight": weight}
+    return _service(revision, port) | {"weight": weight}
 
 
-def _service(revision: str) -> Manifest:
-    return {"group": "", "kind": "Service", "name": revision, "port": PORT}
+def _service(revision: str, port: int) -> Manifest:
+    return {"group": "", "kind": "Service", "name": revision, "port": port}
 
 
-def _mirror(revision: str, percent: int) -> Manifest:
-    return {"type": "RequestMirror", "requestMirror": {"backendRef": _service(revision), "percent": percent}}
+def _mirror(port: int, revision: str, percent: int) -> Manifest:
+    return {"type": "RequestMirror", "requestMirror": {"backendRef": _service(revision, port), "percent": percent}}
 
 
 def _cohort_rule(traffic: Traffic, cohort: Cohort, main: list[Manifest]) -> Manifest:
@@ -75,9 +80,13 @@ def _cohort_rule(traffic: Traffic, cohort: Cohort, main: list[Manifest]) -> Mani
 
     A parked rule has the main rule's backends, so that there is something behind it when its cohort comes and goes.
     """
-    headers = [_header(each) for each in cohort.match] or [NOBODY]
-    matches = [_path(traffic) | {"headers": [each]} for each in headers]
+    matches = [_path(traffic) | each for each in cohort_matches(cohort)]
     return {"matches": matches, "backendRefs": [backend(cohort.revision, 100)] if cohort.match else main}
+
+
+def cohort_matches(cohort: Cohort) -> list[Manifest]:
+    """What tells the cohort's requests, one by one; of a parked rule what nobody sends."""
+    return [{"headers": [each]} for each in [_header(each) for each in cohort.match] or [NOBODY]]
 
 
 def _header(match: PlannedMatch) -> Manifest:
@@ -117,16 +126,23 @@ def read(route: Mapping[str, Any]) -> RouteSeen:
 
 def traffic_of(spec: Mapping[str, Any]) -> Traffic:
     """How clients reach a route of ours, by its own words; `ValidationError` where somebody has put in others."""
-    parent = (spec.get("parentRefs") or [{}])[0]
     main: Manifest = next((rule for rule in spec.get("rules") or [] if not _is_apart(rule)), {})
     path = (main.get("matches") or [{}])[0].get("path") or {}
+    return Traffic.model_validate(wish_of(spec) | {"path": path.get("value", "/")})
+
+
+def wish_of(spec: Mapping[str, Any]) -> Manifest:
+    """Of the wish what stands beside the rules: Gateway and host names."""
+    parent = (spec.get("parentRefs") or [{}])[0]
     gateway = {key: parent[key] for key in ("name", "namespace", "sectionName") if key in parent}
-    wish = {"gateway": gateway, "hostnames": spec.get("hostnames") or [], "path": path.get("value", "/")}
-    return Traffic.model_validate(wish)
+    return {"gateway": gateway, "hostnames": spec.get("hostnames") or []}
 
 
 def _taken_at(route: Mapping[str, Any]) -> datetime | None:
-    """When the last parent took a route that is new. Of later ones clients get the one before in the meantime."""
+    """When the last parent took a route that is new. Of later ones clients get the one before in the meantime.
+
+    Measured until its proxies knew it: up to 120 ms. Times are whole seconds here, so that of two at least one passes.
+    """
     if (route.get("metadata") or {}).get("generation", 0) > 1:
         return None
     parents = (route.get("status") or {}).get("parents") or []

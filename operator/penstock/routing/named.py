@@ -7,12 +7,13 @@ names, other rules. So there are weights only, no cohort and no copies.
 from penstock.api.traffic import Traffic
 from penstock.model.values import Manifest, RouteSeen, Shares
 from penstock.routing import gateway
+from penstock.routing.service import port_of
 
 
 def make(traffic: Traffic, shares: Shares) -> Manifest:
     """Of the route's spec the part that is ours: the same backends for each of the named rules."""
     assert traffic.route
-    refs = [gateway.backend(name, weight) for name, weight in shares.weights.items()]
+    refs = [gateway.backend(name, weight, port_of(traffic)) for name, weight in shares.weights.items()]
     return {"rules": [{"name": name, "backendRefs": refs} for name in traffic.route.rules]}
 
 

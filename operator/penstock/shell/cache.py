@@ -173,6 +173,7 @@ def _mounts(live: Object) -> set[str]:
 def project(live: Object) -> Child:
     """The few facts that turns need."""
     meta = live["metadata"]
+    seen = _SEEN[live["kind"]](live) if live["kind"] in _SEEN else None
     meta.pop("managedFields", None)
     owner: Object = next((ref for ref in meta.get("ownerReferences") or [] if ref.get("controller")), {})
     pod = live["kind"] == "Pod"
@@ -185,7 +186,7 @@ def project(live: Object) -> Child:
         applied=_applied(live),
         fingerprint="" if pod else _fingerprint(live),
         owner_uid=owner.get("uid", ""),
-        seen=_SEEN[live["kind"]](live) if live["kind"] in _SEEN else None,
+        seen=seen,
         live=None if pod else live,
     )
 

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
@@ -71,6 +71,9 @@ class Api(Protocol):
     async def get(self, kind: str, namespace: str | None, name: str) -> Object | None:
         """GET."""
 
+    async def served(self, kinds: Collection[str]) -> set[str]:
+        """GET of what their groups offer."""
+
     def pages(
         self, kind: str, namespace: str | None = None, selector: str = "", fields: str = ""
     ) -> AsyncIterator[list[Object]]:
@@ -102,6 +105,8 @@ class Call:
     def url(self) -> str:
         """Path and query on the API server; names are quoted, so that no name can reach another path."""
         kind = KINDS[self.kind]
+        if self.verb == "discover":
+            return f"/apis/{kind.group}/{kind.version}"
         parts = ["apis", kind.group, kind.version] if kind.group else ["api", kind.version]
         if kind.namespaced and self.namespace:
             parts += ["namespaces", self.namespace]
@@ -201,6 +206,16 @@ class Kube:
         reply = await self._send(call, None)
         return None if reply[0] == 404 else _object(call, reply)
 
+    async def served(self, kinds: Collection[str]) -> set[str]:
+        """Which of these kinds the cluster has: one small request, which every account may make, for each group."""
+        found: set[tuple[str, str]] = set()
+        for kind in {KINDS[each].api_version: each for each in sorted(kinds)}.values():
+            call = Call("discover", "GET", kind)
+            reply = await self._send(call, None)
+            offered = [] if reply[0] == 404 else _object(call, reply).get("resources") or []
+            found |= {(KINDS[kind].api_version, each["name"]) for each in offered}
+        return {kind for kind in kinds if (KINDS[kind].api_version, KINDS[kind].plural) in found}
+
     async def pages(
         self, kind: str, namespace: str | None = None, selector: str = "", fields: str = ""
     ) -> AsyncIterator[list[Object]]:
@@ -296,9 +311,10 @@ def _object(call: Call, reply: Answer) -> Object:
 
 
 def _item(kind: str, item: Object) -> Object:
-    # Lists of built-in kinds leave both out, and managedFields is half of the bytes and used by nobody here.
+    # Lists of built-in kinds leave both out, and managedFields is half of the bytes and of use for few kinds.
     item["apiVersion"], item["kind"] = KINDS[kind].api_version, kind
-    item["metadata"].pop("managedFields", None)
+    if not KINDS[kind].dated:
+        item["metadata"].pop("managedFields", None)
     return item
 
 

@@ -17,8 +17,6 @@ from penstock.model.values import Config, Given, Problem, Snapshot, Workload, Wo
 from penstock.shell.cache import Cache, Child, Front, Key, Object, Scale, Scaler
 from penstock.shell.routes import find_routes
 
-# Measured: up to 120 ms. Times in a status are whole seconds, so that of two at least one has passed.
-SETTLING = timedelta(seconds=2)
 ASKED = (*Action, "requested-by", "requested-groups")
 
 
@@ -90,9 +88,10 @@ def _status(live: Object) -> Status:
 def _settling(world: World) -> World:
     """The world in which a new route is not believed yet: a proxy that lags behind would still answer 404."""
     route = world.route
-    if not route or not route.taken_at or not timedelta() <= world.now - route.taken_at < SETTLING:
+    pause = timedelta(seconds=route.settling) if route else timedelta()
+    if not route or not route.taken_at or abs(world.now - route.taken_at) >= pause:
         return world
-    return replace(world, route=replace(route, programmed=False), settles_at=route.taken_at + SETTLING)
+    return replace(world, route=replace(route, programmed=False), settles_at=route.taken_at + pause)
 
 
 def _given(given: list[Child], name: str) -> Given:

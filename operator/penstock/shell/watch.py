@@ -104,17 +104,22 @@ class Watch:
         for key in self.waiting | set(self.cache.parents):
             self.queue.add(key)
         log.info("synchronised", extra={"objects": len(self.cache.parents), "missing": ", ".join(sorted(self.missing))})
-        while not self.missing:
-            await asyncio.sleep(AUDIT)
+        lacked = frozenset(self.missing)
+        while not await self._appeared(lacked):
             await self._list_all()
-        await self._appeared()
         log.warning("a kind that was missing is there now: starting anew to watch it")
 
-    async def _appeared(self) -> None:
-        """Wait until the cluster has every kind; kopf watches only what was there when it began."""
-        while self.missing:
-            await asyncio.sleep(MISSING)
-            await self._list_all()
+    async def _appeared(self, lacked: frozenset[str]) -> bool:
+        """Whether the cluster got a kind before it is time to list again; kopf watches only what was there at first."""
+        pause = min(MISSING, AUDIT)
+        for _ in range(round(AUDIT / pause)):
+            await asyncio.sleep(pause)
+            try:
+                if lacked - self.missing or await self.kube.served(self.missing):
+                    return True
+            except (Retry, Rejected) as fault:
+                log.warning("looking for missing kinds will be tried again", extra={"fault": str(fault)})
+        return False
 
     async def _list_all(self) -> None:
         for kind in ALL:
