@@ -14,8 +14,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
-from cluster.addons import charts
+from cluster.addons import charts, istio
 
 ROOT = Path(__file__).parents[1]
 
@@ -76,6 +77,13 @@ class ControlPlane:
         self.kubectl("apply", "--server-side", "--filename", "-", input=crds)
         self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
 
+    def install_istio(self) -> None:
+        """The CRD of VirtualServices; no Istio runs here."""
+        every = yaml.safe_load_all(istio.crds().read_text())
+        (crd,) = [each for each in every if each and each["spec"]["names"]["kind"] == "VirtualService"]
+        self.kubectl("apply", "--server-side", "--filename", "-", input=yaml.safe_dump(crd))
+        self.kubectl("wait", "--for=condition=Established", f"crd/{crd['metadata']['name']}", "--timeout=30s")
+
 
 @contextmanager
 def new_control_plane(purpose: str) -> Iterator[ControlPlane]:
@@ -90,8 +98,9 @@ def new_control_plane(purpose: str) -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="session")
 def control_plane() -> Iterator[ControlPlane]:
-    """One for the whole session, with Penstock's CRDs and the Gateway API's; tests keep to namespaces of their own."""
+    """One for all, with CRDs of Penstock, the Gateway API and Istio; tests have namespaces of their own."""
     with new_control_plane("tests") as made:
         made.install_crds()
         made.install_gateway_api()
+        made.install_istio()
         yield made

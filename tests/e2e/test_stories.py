@@ -9,7 +9,7 @@ import pytest
 from cluster import providers
 from examples.demo import setup
 from tests.e2e.conftest import Stage
-from tests.e2e.stories import access, canaries, lazy, others, payloads, pods, streams, users
+from tests.e2e.stories import access, canaries, grpc, lazy, others, payloads, pods, routes, streams, users
 from tests.e2e.stories.play import Outcome, Story, open_house, play
 
 STORIES: dict[str, Story] = {
@@ -54,6 +54,8 @@ STORIES: dict[str, Story] = {
     "streams-rolled-back": streams.rolled_back,
     "streams-scaled-down": streams.scaled_down,
     "payloads-told": payloads.told,
+    "own-route": routes.own_route,
+    "grpc": grpc.grpc,
 }
 
 

@@ -6,10 +6,11 @@ Several may share one `Store`, as an old and a new operator do. It must never do
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any, Literal, TypeVar
 
 from penstock.model.faults import Rejected, Retry, Stale
+from penstock.model.kinds import KINDS
 from penstock.shell import kube
 from penstock.shell.kube import FIELD_MANAGER, Fence, OnRequest
 
@@ -84,6 +85,13 @@ class FakeKube:
             raise ValueError("replace without resourceVersion would overwrite blindly")
         return await self._write("replace", manifest["kind"], name, lambda: self.store.replace(manifest, self._manager))
 
+    async def edit(self, live: Object, edits: list[Object]) -> Object:
+        """JSON Patch with a version."""
+        if not live["metadata"].get("resourceVersion"):
+            raise ValueError("edit without resourceVersion could hit another place")
+        act = lambda: self.store.patch(live, edits, self._manager)  # noqa: E731
+        return await self._write("edit", live["kind"], live["metadata"]["name"], act)
+
     async def patch_status(self, live: Object, status: Object, resource_version: str) -> Object:
         """Merge patch of the status with a version."""
         if not resource_version:
@@ -105,6 +113,12 @@ class FakeKube:
     async def get(self, kind: str, namespace: str | None, name: str) -> Object | None:
         """GET."""
         return await self._read("get", kind, name, lambda: self.store.get(kind, namespace, name))
+
+    async def served(self, kinds: Collection[str]) -> set[str]:
+        """Discovery: one request for each group."""
+        for kind in {KINDS[each].api_version: each for each in sorted(kinds)}.values():
+            await self._read("discover", kind, "", lambda: None)
+        return set(kinds) - self.store.missing_kinds
 
     async def pages(
         self, kind: str, namespace: str | None = None, selector: str = "", fields: str = ""

@@ -6,7 +6,7 @@ than the real server: no defaulting beyond what a test asks for, no admission, o
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -109,6 +109,17 @@ class Store:
             managers[manager] = managers.get(manager, set()) | changed
         return self._update(ref, wanted, managers)
 
+    def patch(self, seen: Object, edits: Sequence[Object], manager: str) -> Object:
+        """A JSON Patch (RFC 6902) of `add` and `replace`, fenced by the version that was seen."""
+        ref, entry = self._find(seen)
+        if entry is None:
+            raise Stale(f"{ref[0]}/{ref[2]}: is gone")
+        _unchanged_since({"kind": ref[0], "metadata": seen["metadata"]}, entry.live)
+        wanted = copied(entry.live)
+        for edit in edits:
+            _set(wanted, edit, f"{ref[0]}/{ref[2]}")
+        return self.replace(wanted, manager)
+
     def patch_status(self, live: Object, status: Object, resource_version: str) -> Object:
         """A merge patch of the status subresource, fenced by the version."""
         ref, entry = self._find(live)
@@ -176,6 +187,7 @@ class Store:
             "generation": 1,
             "creationTimestamp": self._stamp(),
         }
+        self._date(made)
         self.entries[ref] = Entry(made, {manager: paths(intent)})
         return self._announce("ADDED", ref)
 
@@ -186,10 +198,16 @@ class Store:
             return copied(entry.live)
         if _generation_sees(wanted) != _generation_sees(entry.live):
             wanted["metadata"]["generation"] += 1
+            self._date(wanted)
         entry.live, entry.managers = wanted, managers
         if "deletionTimestamp" in wanted["metadata"] and not wanted["metadata"].get("finalizers"):
             return self._remove(ref)
         return self._announce("MODIFIED", ref)
+
+    def _date(self, live: Object) -> None:
+        """When it was written; only where anybody reads it."""
+        if KINDS[live["kind"]].dated:
+            live["metadata"]["managedFields"] = [{"operation": "Apply", "time": self._stamp()}]
 
     def _remove(self, ref: Ref) -> Object:
         entry = self.entries.pop(ref)
@@ -223,6 +241,18 @@ class Store:
 
     def _stamp(self) -> str:
         return self._wall().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _set(live: Object, edit: Object, where: str) -> None:
+    """One operation on keys of maps; a place that is not there is refused, as by the server."""
+    *way, last = edit["path"].removeprefix("/").split("/")
+    place: Any = live
+    for key in way:
+        at: Any = int(key) if isinstance(place, list) else key
+        if at not in (range(len(place)) if isinstance(place, list) else place):
+            raise Rejected("ApiInvalid", f"{where}: the server rejected our request due to an error in our request")
+        place = place[at]
+    place[last] = copied(edit["value"])
 
 
 def _disowned(entry: Entry, wanted: Object) -> dict[str, set[Path]]:

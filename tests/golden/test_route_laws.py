@@ -2,32 +2,56 @@
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from penstock.api.rollout import Match
 from penstock.api.status import PlannedMatch
 from penstock.api.traffic import Traffic
+from penstock.model.kinds import KINDS
 from penstock.model.values import Cohort, RouteSeen, Shares, Sticky
-from penstock.routing import gateway, rules, service, sticky
+from penstock.routing import (
+    ROUTERS,
+    Router,
+    gateway,
+    istio,
+    named,
+    read_own,
+    router_of,
+    rules,
+    seen_by,
+    service,
+)
 
 Object = dict[str, Any]
 # How long an example takes on a busy machine says nothing about a law.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 names = st.text("az09-", max_size=20).map(lambda middle: f"a{middle}z")
-traffics = st.builds(
-    Traffic.model_validate,
-    st.fixed_dictionaries(
-        {"gateway": st.fixed_dictionaries({"name": names}, optional={"namespace": names, "sectionName": names})},
-        optional={
-            "hostnames": st.lists(names, max_size=3),
-            "path": st.sampled_from(["/", "/v2/models/churn"]),
-            "previewHeader": st.just("x-revision"),
-        },
-    ),
+gateways = st.fixed_dictionaries({"name": names}, optional={"namespace": names, "sectionName": names})
+hosts = st.lists(names, max_size=3)
+paths = st.sampled_from(["/", "/v2/models/churn"])
+WISHES = {
+    "gateway": st.fixed_dictionaries({"gateway": gateways}, optional={"hostnames": hosts, "path": paths}),
+    "grpc": st.fixed_dictionaries({"gateway": gateways, "protocol": st.just("GRPC")}, optional={"hostnames": hosts}),
+}
+istio_gateways = st.lists(names | names.map(lambda name: f"az/{name}"), min_size=1, max_size=3, unique=True)
+in_istio = {
+    "istio": st.fixed_dictionaries({"gateways": istio_gateways}),
+    "hostnames": st.lists(names, min_size=1, max_size=3),
+}
+WISHES["istio"] = st.one_of(
+    st.fixed_dictionaries(in_istio, optional={"path": paths}),
+    st.fixed_dictionaries(in_istio | {"protocol": st.just("GRPC")}),
 )
+by_gateway = st.builds(Traffic.model_validate, WISHES["gateway"] | WISHES["grpc"])
+by_http = st.builds(Traffic.model_validate, WISHES["gateway"])
+traffics = st.builds(Traffic.model_validate, st.one_of(*WISHES.values()))
 
 
 @st.composite
@@ -76,11 +100,36 @@ def shares_of_users(draw: st.DrawFn) -> Shares:
 
 
 def as_stored(traffic: Traffic, shares: Shares, answers: dict[str, str], observed: int = 4) -> Object:
-    """The HTTPRoute as the API server gives it back in generation 4, with one parent's answers."""
+    """The route as the API server gives it back in generation 4, with one parent's answers."""
+    router = router_of(traffic)
+    assert router
     conditions = [{"type": kind, "status": value, "observedGeneration": observed} for kind, value in answers.items()]
-    parents = [{"parentRef": {"name": traffic.gateway.name}, "conditions": conditions}] if answers else []
+    name = traffic.gateway.name if traffic.gateway else ""
+    parents = [{"parentRef": {"name": name}, "conditions": conditions}] if answers else []
     meta = {"name": "churn", "namespace": "ml", "generation": 4}
-    return {"metadata": meta, "spec": gateway.make(traffic, shares), "status": {"parents": parents}}
+    return {"metadata": meta, "spec": router.make(traffic, shares), "status": {"parents": parents}}
+
+
+def read(traffic: Traffic, route: Object) -> RouteSeen:
+    """As the operator reads a route of its own."""
+    router = router_of(traffic)
+    assert router
+    return read_own(router.kind, route)
+
+
+def test_the_law_is_told_for_every_router() -> None:
+    assert set(WISHES) | {"route", "grpcRoute"} == set(ROUTERS)
+
+
+@pytest.mark.parametrize("router", ROUTERS.values(), ids=ROUTERS)
+def test_a_router_may_do_in_a_cluster_what_it_must_and_a_cluster_may_lack_it(router: Router) -> None:
+    kind = KINDS[router.kind]
+    assert kind.optional and kind.namespaced
+    chart = (Path(__file__).parents[2] / "helm" / "penstock" / "templates" / "rbac.yaml").read_text()
+    rights = re.findall(r"apiGroups: \[(\S*)\]\n    resources: \[(.*)\]\n    verbs: (.*)", chart)
+    assert [
+        verbs for group, plurals, verbs in rights if group == kind.group and kind.plural in plurals.split(", ")
+    ] == ["{{ $own }}"]
 
 
 TAKEN = {"Accepted": "True", "ResolvedRefs": "True"}
@@ -89,104 +138,69 @@ TAKEN = {"Accepted": "True", "ResolvedRefs": "True"}
 @unhurried
 @given(traffics, all_shares() | shares_of_users())
 def test_the_shares_that_are_written_are_read_back(traffic: Traffic, shares: Shares) -> None:
-    seen = gateway.read(as_stored(traffic, shares, TAKEN))
+    seen = read(traffic, as_stored(traffic, shares, TAKEN))
     cohort = shares.cohort.revision if shares.cohort else ""
     parked = shares.cohort == Cohort()
-    wanted = RouteSeen(shares.weights, True, cohort=cohort, mirror=shares.mirror, parked=parked, sticky=shares.sticky)
+    router, by_query = router_of(traffic), shares.cohort and all(match.query for match in shares.cohort.match)
+    if router and router.kind == "GRPCRoute" and by_query:  # nobody can be told by what gRPC has not
+        cohort, parked = "", True
+    users = shares.sticky if router and router.keeps_users else None
+    wanted = RouteSeen(shares.weights, True, cohort=cohort, mirror=shares.mirror, parked=parked, sticky=users)
     assert seen == wanted
     assert list(seen.weights) == list(shares.weights)
+    assert seen.traffic == traffic, "a route says itself how clients reach it"
+
+
+rule_names = st.lists(names, min_size=1, max_size=4, unique=True)
 
 
 @unhurried
-@given(traffics, all_shares())
+@given(rule_names, weights(), st.dictionaries(names, weights(), max_size=3), st.randoms())
+def test_the_weights_of_named_rules_are_read_back_wherever_they_stand(
+    wanted: list[str], shares: dict[str, int], others: dict[str, dict[str, int]], random: Random
+) -> None:
+    traffic = Traffic.model_validate({"route": {"name": "churn-route", "rules": wanted}})
+    made = named.make(traffic, Shares(shares))["rules"]
+    assert [set(rule) for rule in made] == [{"name", "backendRefs"}] * len(wanted), "nothing else is ours"
+    refs = {name: [rules.backend(*pair) for pair in found.items()] for name, found in others.items()}
+    foreign = [{"name": name, "backendRefs": found} for name, found in refs.items() if name not in wanted]
+    route = as_stored(Traffic.model_validate({"gateway": {"name": "models"}}), Shares(shares), TAKEN)
+    route["spec"]["rules"] = [*made, *foreign, {"backendRefs": [{"name": "docs"}]}]
+    random.shuffle(route["spec"]["rules"])
+    seen = seen_by(traffic, gateway.read(route))
+    assert seen == RouteSeen(shares, programmed=True, rules=dict.fromkeys(wanted, shares))
+    del made[0]["name"]
+    assert not seen_by(traffic, gateway.read(route)).programmed, "one is missing"
+
+
+@unhurried
+@given(rule_names.filter(lambda names: len(names) > 1), weights(), weights())
+def test_named_rules_that_say_different_things_confirm_nothing_and_hide_nobody(
+    wanted: list[str], one: dict[str, int], two: dict[str, int]
+) -> None:
+    traffic = Traffic.model_validate({"route": {"name": "churn-route", "rules": wanted}})
+    known = RouteSeen({}, programmed=True, rules=dict.fromkeys(wanted, one) | {wanted[-1]: two})
+    seen = seen_by(traffic, known)
+    assert seen.programmed == (one == two)
+    assert all(seen.reaches(name) for each in (one, two) for name, weight in each.items() if weight)
+
+
+@unhurried
+@given(by_gateway, all_shares())
 def test_whoever_belongs_to_no_cohort_is_routed_as_if_there_were_none(traffic: Traffic, shares: Shares) -> None:
-    route, plain = (gateway.make(traffic, each) for each in (shares, replace(shares, cohort=None, sticky=None)))
+    stored = (as_stored(traffic, each, TAKEN) for each in (shares, replace(shares, cohort=None, sticky=None)))
+    route, plain = (each["spec"] for each in stored)
     assert route["rules"][0] == plain["rules"][0] and len(plain["rules"]) == 1
     assert {**route, "rules": []} == {**plain, "rules": []}
     apart = [match for rule in route["rules"][1:] for match in rule["matches"]]
     assert all(match.get("headers") or match.get("queryParams") for match in apart)
 
 
-def user(mark: int, drawn: Sticky) -> str:
-    """The cookies of somebody who was drawn."""
-    return f"a=1; {drawn.cookie}={drawn.draw}.{mark}; b=2"
-
-
-def answers(route: Object, cookies: str) -> Object:
-    """The rule of a route that a request with these cookies belongs to: more headers win, then the first."""
-    fits = [
-        (len(match.get("headers", [])), -place, rule)
-        for place, rule in enumerate(route["rules"])
-        for match in rule["matches"]
-        if all(re.fullmatch(h["value"], cookies) for h in match.get("headers", []) if h["name"] == "Cookie")
-        and rules.NOBODY not in match.get("headers", [])
-    ]
-    return dict(max(fits, key=lambda fit: fit[:2])[2])
-
-
 @unhurried
-@given(traffics, shares_of_users())
-def test_users_are_drawn_once_and_then_belong_where_their_mark_says(traffic: Traffic, shares: Shares) -> None:
-    """Whoever has no cookie of this draw is drawn, by weight; whoever has one goes where the mark says."""
-    drawn, route = shares.sticky, gateway.make(traffic, shares)
-    assert drawn
-    weight = shares.weights[drawn.revision]
-    stranger = user(drawn.marks[0], replace(drawn, draw=f"{drawn.draw}x"))
-    for cookies in ("", "a=1", stranger):
-        draw = answers(route, cookies)
-        assert {name: given for name, given in shares.weights.items() if given} == rules.weights(draw)
-    for mark, ref in zip(drawn.marks, answers(route, "")["backendRefs"], strict=True):
-        kept = answers(route, user(mark, drawn))
-        assert rules.weights(kept) == {ref["name"]: 100}, "the draw sends them where their cookie does"
-        assert (ref["name"] == drawn.revision) == (mark <= weight)
-        assert "filters" not in kept, "a cookie is set once"
-        said = ref["filters"][0]["responseHeaderModifier"]["add"][0]["value"]
-        assert said.startswith(f"{drawn.cookie}={drawn.draw}.{mark}; Path=/; Max-Age={drawn.seconds};")
-
-
-@unhurried
-@given(traffics, shares_of_users(), st.data())
-def test_a_step_moves_users_to_the_candidate_only_and_as_many_as_it_says(
-    traffic: Traffic, shares: Shares, data: st.DataObject
-) -> None:
-    """Also where steps between were skipped; what is programmed by place stays: rules, and the draw's backends."""
-    drawn = shares.sticky
-    assert drawn
-    home = max((n for n in shares.weights if n != drawn.revision), key=lambda n: shares.weights[n])
-    later = data.draw(st.sampled_from([m for m in drawn.marks[:-1] if m >= shares.weights[drawn.revision]]))
-    grown = replace(shares, weights={**shares.weights, home: 100 - later, drawn.revision: later})
-    routes = [gateway.make(traffic, each) for each in (shares, grown)]
-    chances = [ref["weight"] for ref in answers(routes[0], "")["backendRefs"]]
-    on = [
-        {m for m in drawn.marks if drawn.revision in rules.weights(answers(route, user(m, drawn)))} for route in routes
-    ]
-    assert on[0] <= on[1]
-    moved = sum(chance for mark, chance in zip(drawn.marks, chances, strict=True) if mark in on[1])
-    assert moved == later, "of all users who were drawn at the step before"
-    assert [ref["weight"] for ref in answers(routes[1], "")["backendRefs"]] == chances
-    assert len(routes[0]["rules"]) == len(routes[1]["rules"])
-
-
-@unhurried
-@given(traffics, shares_of_users())
-def test_when_the_draw_ends_nobody_is_held_by_a_cookie(traffic: Traffic, shares: Shares) -> None:
-    drawn = shares.sticky
-    assert drawn
-    home = max((n for n in shares.weights if n != drawn.revision), key=lambda n: shares.weights[n])
-    ended = Shares({home: 100, drawn.revision: 0}, shares.cohort, None, replace(drawn, revision=""))
-    during, after = gateway.make(traffic, shares), gateway.make(traffic, ended)
-    for mark in drawn.marks:
-        assert rules.weights(answers(after, user(mark, drawn))) == ended.weights
-    assert rules.weights(during["rules"][0])[home] == 100, "the way back stands before it is needed"
-    assert len(during["rules"]) == len(after["rules"])
-    before, later = (sticky.split(each["rules"])[1][-1]["backendRefs"] for each in (during, after))
-    assert [ref["weight"] for ref in before] == [ref["weight"] for ref in later]
-
-
-@unhurried
-@given(traffics.filter(lambda traffic: traffic.preview_header is not None), names, names)
+@given(by_http, names, names)
 def test_whoever_picks_a_revision_gets_it_whatever_cookies_they_have(traffic: Traffic, home: str, tried: str) -> None:
-    made = gateway.make_named(traffic, {home: ("stable", home), f"{tried}2": ("candidate", f"{tried}2")})
+    picking = traffic.model_copy(update={"preview_header": "x-revision"})
+    made = gateway.make_named(picking, {home: ("stable", home), f"{tried}2": ("candidate", f"{tried}2")})
     assert gateway.backends(made) == {home, f"{tried}2"}
     for rule, words in zip(made["rules"], (("stable", home), ("candidate", f"{tried}2")), strict=True):
         asked = [match["headers"] for match in rule["matches"]]
@@ -200,26 +214,73 @@ def test_whoever_picks_a_revision_gets_it_whatever_cookies_they_have(traffic: Tr
 def test_a_preview_is_read_back_and_shares_no_name_with_the_rest(
     traffic: Traffic, hostnames: list[str], revision: str
 ) -> None:
-    made = gateway.make_preview(traffic, hostnames, revision)
-    stored = as_stored(traffic, Shares({}), TAKEN) | {"spec": made}
-    assert gateway.read(stored) == RouteSeen({revision: 100}, programmed=True)
-    assert made["hostnames"] == hostnames
-    assert made["parentRefs"] == gateway.make(traffic, Shares({revision: 100}))["parentRefs"]
+    router = router_of(traffic)
+    assert router and router.make_preview
+    made = router.make_preview(traffic, hostnames, revision)
+    seen = read(traffic, as_stored(traffic, Shares({}), TAKEN) | {"spec": made})
+    assert seen == RouteSeen({revision: 100}, programmed=True)
+    assert seen.traffic == traffic.model_copy(update={"hostnames": hostnames})
 
 
 @unhurried
 @given(st.integers(1, 65535), names)
 def test_the_revision_that_a_service_is_given_is_read_back(port: int, revision: str) -> None:
-    assert service.read({"spec": service.make(port, revision)}) == RouteSeen({revision: 100}, programmed=True)
+    assert service.read({"spec": service.make(revision, {"http": port})}) == RouteSeen({revision: 100}, programmed=True)
 
 
 @unhurried
-@given(traffics, all_shares(), st.sampled_from([("False", 4), ("Unknown", 4), ("True", 3)]), st.sampled_from([*TAKEN]))
+@given(
+    by_gateway, all_shares(), st.sampled_from([("False", 4), ("Unknown", 4), ("True", 3)]), st.sampled_from([*TAKEN])
+)
 def test_a_route_counts_only_once_the_gateway_took_this_very_generation(
     traffic: Traffic, shares: Shares, said: tuple[str, int], kind: str
 ) -> None:
     value, observed = said
     route = as_stored(traffic, shares, TAKEN | {kind: value}, observed)
-    assert not gateway.read(route).programmed
-    assert bool(gateway.read(route).message) == (value != "True"), "a late answer is no complaint"
-    assert not gateway.read(as_stored(traffic, shares, {})).programmed
+    assert not read(traffic, route).programmed
+    assert bool(read(traffic, route).message) == (value != "True"), "a late answer is no complaint"
+    assert not read(traffic, as_stored(traffic, shares, {})).programmed
+
+
+by_istio = st.builds(Traffic.model_validate, WISHES["istio"])
+
+
+@unhurried
+@given(by_istio, all_shares())
+def test_istio_asks_for_the_cohort_first_and_all_others_are_routed_as_if_there_were_none(
+    traffic: Traffic, shares: Shares
+) -> None:
+    route, plain = (istio.make(traffic, each) for each in (shares, replace(shares, cohort=None)))
+    assert route["http"][-1] == plain["http"][-1] and len(plain["http"]) == 1
+    assert {**route, "http": []} == {**plain, "http": []}
+    assert all(
+        match.get("headers") or match.get("queryParams") for rule in route["http"][:-1] for match in rule["match"]
+    )
+    assert len({rule["name"] for rule in route["http"]}) == len(route["http"])
+
+
+NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
+WRITTEN = {"operation": "Apply", "manager": "penstock", "time": "2026-11-26T11:59:58Z"}
+STATUS = {"operation": "Update", "manager": "pilot", "time": "2026-11-26T11:59:59Z", "subresource": "status"}
+
+
+@pytest.mark.parametrize(
+    ("status", "programmed", "dated"),
+    [
+        ({}, True, True),
+        ({"conditions": [{"type": "Reconciled", "status": "True"}]}, True, True),
+        ({"conditions": [{"type": "Reconciled", "status": "True"}], "observedGeneration": 3}, True, True),
+        ({"conditions": [{"type": "Reconciled", "status": "True"}], "observedGeneration": "4"}, True, False),
+        ({"conditions": [{"type": "Reconciled", "status": "False"}], "observedGeneration": 4}, False, False),
+        ({"conditions": [{"type": "Reconciled", "status": "True", "observedGeneration": 5}]}, True, False),
+        ({"conditions": [{"type": "PassedAnalysis", "status": "False", "observedGeneration": 4}]}, True, True),
+    ],
+)
+def test_istios_word_counts_for_this_generation_and_else_only_time_does(
+    status: Object, programmed: bool, dated: bool
+) -> None:
+    traffic = Traffic.model_validate({"istio": {"gateways": ["models"]}, "hostnames": ["churn.corp"]})
+    meta = {"name": "churn", "namespace": "ml", "generation": 4, "managedFields": [WRITTEN, STATUS]}
+    seen = istio.read({"metadata": meta, "spec": istio.make(traffic, Shares({"a": 100})), "status": status})
+    assert (seen.programmed, seen.taken_at) == (programmed, NOW - timedelta(seconds=2) if dated else None)
+    assert seen.settling == istio.LAG

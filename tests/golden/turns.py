@@ -18,6 +18,7 @@ from penstock.core.template import make_snapshot, wanted_revision
 from penstock.model.names import ANNOTATION_APPLIED
 from penstock.model.schedule import spell
 from penstock.model.values import Config, Manifest, Pod, RouteSeen, Said, Snapshot, Workload, World
+from penstock.routing import router_of
 from penstock.routing.access import READERS
 
 ROOT = Path(__file__).parents[2]
@@ -107,14 +108,16 @@ def middle(live: Manifest) -> World:
     )
     share = plan[step].weight
     weights = {home: 100 - share, mine: share}
-    splits = seen.spec.traffic.gateway or 0 < share < 100
+    routed = router_of(seen.spec.traffic) is not None
+    splits = routed or 0 < share < 100
     route = RouteSeen(
         weights if splits else {mine if share else home: 100},
         programmed=True,
         cohort=mine if plan[step].match else "",
         mirror=(mine, plan[step].mirror) if plan[step].mirror else None,
         uid="uid-2",
-        rotating=not seen.spec.traffic.gateway and 0 < share < 100,
+        rotating=not routed and 0 < share < 100,
+        rules=dict.fromkeys(seen.spec.traffic.route.rules, weights) if seen.spec.traffic.route else {},
     )
     there = replace(
         seen,

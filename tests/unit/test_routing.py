@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from penstock.api.policy import Policy
 from penstock.api.status import PlannedMatch
 from penstock.api.traffic import Traffic
 from penstock.model.values import Cohort, RouteSeen, Shares
-from penstock.routing import gateway, rules, service
+from penstock.routing import access, gateway, grpc, istio, read_own, rules, service
 
 TRAFFIC = Traffic.model_validate({"gateway": {"name": "models"}, "hostnames": ["churn.corp"], "path": "/v2"})
 PATH = {"path": {"type": "PathPrefix", "value": "/v2"}}
@@ -146,7 +147,7 @@ def test_a_gateway_has_taken_a_route_when_it_says_so_of_all_of_it(
 
 
 def test_a_service_gives_everything_to_the_revision_that_it_selects() -> None:
-    made = service.make(8080, "churn-1")
+    made = service.make("churn-1", {"http": 8080})
     assert made == {
         "selector": {"penstock.dev/revision": "churn-1"},
         "ports": [{"name": "http", "port": 80, "targetPort": 8080, "protocol": "TCP"}],
@@ -172,3 +173,84 @@ def test_a_service_that_selects_no_revision_gives_nobody_anything(live: dict[str
 )
 def test_a_copy_reaches_a_revision_too(seen: RouteSeen, reached: bool) -> None:
     assert seen.reaches("a") == reached
+
+
+BOTH = {"http": 8080, "grpc": 8081, "metrics": 8082}
+H2C = {"name": "grpc", "port": 81, "targetPort": 8081, "protocol": "TCP", "appProtocol": "kubernetes.io/h2c"}
+
+
+def test_a_server_of_two_protocols_has_a_port_for_each_and_the_second_says_how_it_is_spoken() -> None:
+    made = service.make("churn-1", BOTH)
+    assert made["ports"] == [{"name": "http", "port": 80, "targetPort": 8080, "protocol": "TCP"}, H2C]
+    assert service.kept(made, (), BOTH) == made
+
+
+def test_pods_in_rotation_answer_both_protocols_by_the_ports_names() -> None:
+    """Two revisions may listen at other numbers, and one of them may know one protocol alone."""
+    made = service.make_rotating("churn", BOTH)["ports"]
+    assert made == [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}, H2C | {"targetPort": "grpc"}]
+    assert [port["name"] for port in service.make_rotating("churn", {"http": 8080})["ports"]] == ["http"]
+
+
+def test_a_route_under_a_listener_set_does_not_say_whose_gateway_it_is_so_nobody_writes_it_anew() -> None:
+    """Its parent bears the ModelDeployment's name, and no Gateway of that name is meant."""
+    made = access.dress(
+        gateway.make(TRAFFIC, Shares(WEIGHTS)), Policy.model_validate({"tls": {"secret": {"name": "a"}}}), "churn"
+    )
+    seen = read_own("HTTPRoute", {"metadata": {"name": "churn", "namespace": "ml"}, "spec": made})
+    assert seen.traffic is None and seen.weights == WEIGHTS
+
+
+@pytest.mark.parametrize(
+    ("theirs", "name"),
+    [
+        ({"name": "grpc", "port": 9000, "targetPort": 5001}, "grpc-81"),
+        ({"name": "calls", "port": 81, "targetPort": "grpc"}, "calls"),
+    ],
+)
+def test_ports_that_a_service_had_stay_and_ours_gives_way_in_name_only(theirs: dict[str, Any], name: str) -> None:
+    ports = service.kept(service.make("churn-1", BOTH), [theirs], BOTH)["ports"]
+    assert {port["port"] for port in ports} == {80, 81, theirs["port"]}
+    assert next(port for port in ports if port["port"] == 81) == H2C | {"name": name}
+    assert len({port["name"] for port in ports}) == len(ports)
+
+
+def test_a_grpc_route_leads_to_the_port_for_grpc_and_asks_for_no_path() -> None:
+    traffic = Traffic.model_validate({"gateway": {"name": "models"}, "protocol": "GRPC"})
+    main, cohort = grpc.make(traffic, Shares(WEIGHTS, Cohort("churn-2", (BETA,)), ("churn-2", 7)))["rules"]
+    assert "matches" not in main and [set(match) for match in cohort["matches"]] == [{"headers"}]
+    copies = main["filters"][0]["requestMirror"]["backendRef"]
+    assert {ref["port"] for ref in [*main["backendRefs"], *cohort["backendRefs"], copies]} == {81}
+
+
+def test_a_virtual_service_asks_for_header_and_cookie_and_sends_copies() -> None:
+    """To the letter, as no Istio runs in these tests: what it would read must be seen by people."""
+    traffic = Traffic.model_validate(
+        {"istio": {"gateways": ["ingress/models"]}, "hostnames": ["churn.corp"], "path": "/v2"}
+    )
+    made = istio.make(traffic, Shares(WEIGHTS, Cohort("churn-2", (BETA, COOKIE)), ("churn-2", 7)))
+    assert (made["hosts"], made["gateways"]) == (["churn.corp"], ["ingress/models"])
+    apart, main = made["http"]
+    to = lambda name, weight: {"destination": {"host": name, "port": {"number": 80}}, "weight": weight}  # noqa: E731
+    assert apart["match"] == [
+        {"uri": {"prefix": "/v2"}, "headers": {BETA.header: {"exact": BETA.value}}},
+        {
+            "uri": {"prefix": "/v2"},
+            "headers": {"cookie": {"regex": rules.whole_cookie(str(COOKIE.cookie), COOKIE.value)}},
+        },
+    ]
+    assert apart["route"] == [to("churn-2", 100)]
+    assert main == {
+        "name": "penstock",
+        "match": [{"uri": {"prefix": "/v2"}}],
+        "route": [to(name, weight) for name, weight in WEIGHTS.items()],
+        "mirror": {"host": "churn-2", "port": {"number": 80}},
+        "mirrorPercentage": {"value": 7},
+    }
+    assert istio.backends(made) == {*WEIGHTS}
+
+
+def test_what_somebody_made_of_our_route_is_read_without_its_wish() -> None:
+    broken = {"metadata": {"name": "churn", "namespace": "ml"}, "spec": {"rules": [], "parentRefs": [{"name": "No!"}]}}
+    assert read_own("HTTPRoute", broken).traffic is None
+    assert read_own("VirtualService", {"metadata": {}, "spec": {"http": [{"name": "theirs"}]}}).traffic is None

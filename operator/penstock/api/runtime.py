@@ -48,6 +48,16 @@ class Probe(Frozen):
 class Container(Frozen):
     """The server container. {{model.path}}, {{model.name}} and {{model.version}} are filled in in command, args and env."""
 
+    model_config = {
+        "json_schema_extra": rules(
+            cel(
+                "!has(self.grpcPort) || self.grpcPort != (has(self.port) ? self.port : 8080)"
+                " && (!has(self.metricsPort) || self.grpcPort != self.metricsPort)",
+                "grpcPort must differ from port and metricsPort: leave it out where the server has no port of its own for gRPC",
+            )
+        )
+    }
+
     image: Image | None = None
     """Default image. Absent: every ModelDeployment must give server.image. Example: registry.corp/mlserver:1.7.1."""
     command: Annotated[list[Annotated[str, StringConstraints(max_length=1024)]], Field(max_length=64)] = []
@@ -58,6 +68,9 @@ class Container(Frozen):
     """Environment variables. Default: none."""
     port: Port = 8080
     """Port that answers requests. Default: 8080."""
+    grpc_port: Port | None = None
+    """Port that answers gRPC requests, in clear text (h2c). Absent: none does, and traffic.protocol: GRPC is not to be had.
+    Example: 8081."""
     metrics_port: Port | None = None
     """Port of the server's metrics. Default: `port`. Example: 8082."""
     metrics_path: HttpPath = "/metrics"

@@ -12,10 +12,11 @@ from penstock.api.fields import Frozen, Name, cel, rules
 from penstock.api.rollout import Rollout
 from penstock.api.scaling import Scaling
 from penstock.api.serving import Model, Pod, Server
-from penstock.api.traffic import Traffic
+from penstock.api.traffic import CARRIERS, Traffic
 
 JUDGED = {"canary": "canary", "shadow": "shadow", "abTest": "test"}
 ROUTED = {"shadow": "copy requests", "abTest": "tell requests apart"}
+CARRIED = " || ".join(f"has(self.traffic.{name})" for name in CARRIERS)
 
 
 class DeletionPolicy(StrEnum):
@@ -40,10 +41,23 @@ class Spec(Frozen):
             ),
             *(
                 cel(
-                    f"!has(self.rollout) || !has(self.rollout.{kind}) || has(self.traffic) && has(self.traffic.gateway)",
+                    f"!has(self.rollout) || !has(self.rollout.{kind}) || has(self.traffic) && ({CARRIED})",
                     f"rollout.{kind} needs traffic.gateway: a plain Service cannot {what}",
                 )
                 for kind, what in ROUTED.items()
+            ),
+            *(
+                cel(
+                    f"!has(self.traffic) || !has(self.traffic.route) || !has(self.rollout) || !has(self.rollout.{kind})",
+                    f"rollout.{kind} needs a route that Penstock makes, as traffic.gateway does: in your own route it"
+                    " changes weights only",
+                )
+                for kind in ("shadow", "abTest")
+            ),
+            cel(
+                "!has(self.traffic) || !has(self.traffic.protocol) || self.traffic.protocol != 'GRPC' || !has(self.rollout)"
+                " || !has(self.rollout.abTest) || self.rollout.abTest.match.all(m, has(m.header))",
+                "abTest.match with protocol: GRPC needs a header: gRPC clients keep no cookies, and gRPC has no query",
             ),
             cel(
                 "!has(self.traffic) || !has(self.traffic.sticky)"
@@ -76,7 +90,7 @@ class Spec(Frozen):
                 "blueGreen.previewAnalysis: Require needs analysis.metrics",
             ),
             cel(
-                "has(self.traffic) && has(self.traffic.gateway) || !has(self.rollout) || !has(self.rollout.blueGreen)"
+                "has(self.traffic) && (has(self.traffic.gateway) || has(self.traffic.istio)) || !has(self.rollout) || !has(self.rollout.blueGreen)"
                 " || !has(self.rollout.blueGreen.previewHostnames) || size(self.rollout.blueGreen.previewHostnames) == 0",
                 "blueGreen.previewHostnames needs traffic.gateway; without one the Service <name>-preview is the preview",
             ),

@@ -15,7 +15,11 @@ def routed(world: World, step: Step) -> Verdict:
     keeps = world.status.candidate.sticky is not None and 0 < step.weight < 100
     as_planned &= (seen.sticky is not None and seen.sticky.revision == name) == keeps
     outcome = Outcome.PASS if seen.programmed and as_planned else Outcome.WAIT
-    by = "the gateway has not confirmed" if world.spec.traffic.gateway else "the pods in rotation do not give it"
+    by = (
+        "the gateway has not confirmed"
+        if world.spec.traffic.router != "service"
+        else "the pods in rotation do not give it"
+    )
     message = seen.message or f"{by} {spoken(step)} yet"
     return Verdict(outcome, Reason.WAITING_FOR_ROUTE, message)
 

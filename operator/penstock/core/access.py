@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from penstock.api.policy import Policy
+from penstock.api.traffic import Traffic
 from penstock.core.desired import make_object
 from penstock.model import names
 from penstock.model.kinds import KINDS
@@ -41,7 +42,7 @@ def refusal(world: World) -> str:
 def kept(world: World) -> frozenset[tuple[str, str]]:
     """What guards stays while the policy that would take its place cannot be kept, and until its route is gone."""
     guards = {each for each in world.owned if each[0] in GUARDS}
-    if world.spec and not router_of(world.spec.traffic):
+    if world.spec and not _is_guarded(world.spec.traffic):
         return frozenset(each for each in guards if ("HTTPRoute", each[1]) in world.owned)
     return frozenset(guards) if refusal(world) else frozenset()
 
@@ -94,10 +95,16 @@ def _policy(world: World) -> Policy | None:
 
 
 def _routes(world: World) -> dict[str, RouteSeen]:
-    """Our routes that are there, by name."""
-    if not world.spec or not router_of(world.spec.traffic):
+    """Our routes that are there, by name. What a former router's carries opens none of them."""
+    if not world.spec or not _is_guarded(world.spec.traffic):
         return {}
-    return ({world.name: world.route} if world.route else {}) | dict(world.beside)
+    return ({world.name: world.route} if world.route and not world.route.former else {}) | dict(world.beside)
+
+
+def _is_guarded(traffic: Traffic) -> bool:
+    """Whether the traffic comes by a route that a policy can be kept on: an HTTPRoute of ours."""
+    router = router_of(traffic)
+    return router is not None and router.kind == "HTTPRoute" and not router.grafted
 
 
 def _specs(world: World, name: str) -> dict[str, Manifest]:

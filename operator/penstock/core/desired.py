@@ -11,7 +11,7 @@ from penstock.core import config
 from penstock.model import names
 from penstock.model.kinds import KINDS
 from penstock.model.values import Manifest, Pod, Shares, Snapshot, World
-from penstock.routing import router_of, service
+from penstock.routing import place_of, router_of, service
 from penstock.scaling import hpa
 
 PER_REVISION = ("ControllerRevision", "Deployment", "Service", "HorizontalPodAutoscaler")
@@ -62,7 +62,7 @@ def make_revision(world: World, name: str, snapshot: Snapshot, floor: int) -> li
         make_object(world, "ControllerRevision", name, {"data": _record(snapshot), "revision": snapshot.number}),
         *(make_object(world, "ConfigMap", copy, body) for copy, body in copies.items()),
         make_object(world, "Deployment", name, {"spec": _deployment(world, name, (snapshot, floor))}),
-        make_object(world, "Service", name, {"spec": service.make(snapshot.port, name)}),
+        make_object(world, "Service", name, {"spec": service.make(name, offers(snapshot))}),
     ]
     if hpa.owns_replicas(scaling):
         spec = hpa.make(scaling, name, floor, _counted(snapshot))
@@ -104,15 +104,20 @@ def _deployment(world: World, name: str, content: tuple[Snapshot, int]) -> Manif
     return spec if hpa.owns_replicas(world.spec.scaling) else spec | {"replicas": floor}
 
 
+def offers(snapshot: Snapshot) -> dict[str, int]:
+    """Ports of a revision's server, by name."""
+    return {port["name"]: port["containerPort"] for port in snapshot.template["spec"]["containers"][0]["ports"]}
+
+
 def make_shared(world: World, selects: str, snapshot: Snapshot) -> list[Manifest]:
     """The apex Service, which answers under the ModelDeployment's name, and the disruption budget of its pods.
 
     It selects a revision, or with "" the pods in rotation.
     """
     selector = {"matchLabels": {names.LABEL_NAME: world.name}}
-    offers = {port["name"]: port["containerPort"] for port in snapshot.template["spec"]["containers"][0]["ports"]}
-    own = service.make(snapshot.port, selects) if selects else service.make_rotating(world.name)
-    spec = service.kept(own, world.ports, offers)
+    ports = offers(snapshot)
+    own = service.make(selects, ports) if selects else service.make_rotating(world.name, ports)
+    spec = service.kept(own, world.ports, ports)
     return [
         make_object(world, "Service", world.name, {"spec": spec}),
         make_object(world, "PodDisruptionBudget", world.name, {"spec": {"selector": selector, "maxUnavailable": 1}}),
@@ -129,15 +134,15 @@ def make_label(world: World, pod: Pod, rotated: bool) -> Manifest:
     return {"apiVersion": KINDS["Pod"].api_version, "kind": "Pod", "metadata": metadata}
 
 
-def make_preview(world: World, revision: str, port: int) -> list[Manifest]:
+def make_preview(world: World, revision: str, snapshot: Snapshot) -> list[Manifest]:
     """Where a blue-green candidate is reached before its switch: a Service, and a route where host names are given."""
     assert world.spec
     wish, name = world.spec.rollout.blue_green, names.preview(world.name)
     if not wish:
         return []
-    made = [make_object(world, "Service", name, {"spec": service.make(port, revision)})]
+    made = [make_object(world, "Service", name, {"spec": service.make(revision, offers(snapshot))})]
     router = router_of(world.spec.traffic)
-    if router and wish.preview_hostnames:
+    if router and router.make_preview and wish.preview_hostnames:
         route = router.make_preview(world.spec.traffic, wish.preview_hostnames, revision)
         made.append(make_object(world, router.kind, name, {"spec": route}))
     return made
@@ -147,7 +152,7 @@ def make_named(world: World, named: Mapping[str, Collection[str]]) -> list[Manif
     """The route of requests that pick their revision themselves; none where nobody may."""
     assert world.spec
     router = router_of(world.spec.traffic)
-    if not router or not world.spec.traffic.preview_header or not named:
+    if not router or not router.make_named or not world.spec.traffic.preview_header or not named:
         return []
     spec = router.make_named(world.spec.traffic, named)
     return [make_object(world, router.kind, names.named(world.name), {"spec": spec})]
@@ -156,10 +161,25 @@ def make_named(world: World, named: Mapping[str, Collection[str]]) -> list[Manif
 def make_route(world: World, shares: Shares) -> list[Manifest]:
     """The route with these shares; none where the plain Service is the router."""
     assert world.spec
-    router = router_of(world.spec.traffic)
-    if not router or not shares.weights:
+    router, place = router_of(world.spec.traffic), place_of(world.spec.traffic, world.name)
+    if not router or not place or not shares.weights:
         return []
-    return [make_object(world, router.kind, world.name, {"spec": router.make(world.spec.traffic, shares)})]
+    spec = router.make(world.spec.traffic, shares)
+    return _graft(world, place, spec) if router.grafted else [make_object(world, *place, {"spec": spec})]
+
+
+def _graft(world: World, place: tuple[str, str], spec: Manifest) -> list[Manifest]:
+    """What we set in somebody else's route, as far as it has a place for it. No stamp of ours: the object is theirs."""
+    there = world.route.rules if world.route else {}
+    rules = [rule for rule in spec["rules"] if rule["name"] in there]
+    kind, name = place
+    made = {
+        "apiVersion": KINDS[kind].api_version,
+        "kind": kind,
+        "metadata": {"name": name, "namespace": world.namespace},
+        "spec": {"rules": rules},
+    }
+    return [made] if rules else []
 
 
 def share(percent: int, of: int) -> int:

@@ -12,6 +12,16 @@ from penstock.api.status import PlannedStep, Status, Trying
 from penstock.model.names import digest
 from penstock.model.schedule import spell
 from penstock.model.values import Sticky, World
+from penstock.routing import router_of
+
+
+def seen(world: World) -> World:
+    """The world in which users keep nothing any more where an edit of traffic chose a router that cannot draw them."""
+    router, candidate = router_of(world.spec.traffic) if world.spec else None, world.status.candidate
+    if not candidate or not candidate.sticky or not world.spec or (router and router.keeps_users):
+        return world
+    rest = world.status.model_copy(update={"candidate": candidate.model_copy(update={"sticky": None})})
+    return replace(world, status=rest)
 
 
 def pin(world: World, revision: str, steps: list[PlannedStep]) -> PlannedSticky | None:

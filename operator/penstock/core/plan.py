@@ -10,7 +10,21 @@ from functools import partial
 from penstock.api.fields import span
 from penstock.api.status import Leaving, Serving, Status, Trying
 from penstock.checks.ready import standing
-from penstock.core import access, adoption, bounds, desired, evidence, payload, rotate, scaled, strategy, traffic
+from penstock.core import (
+    access,
+    adoption,
+    bounds,
+    desired,
+    drawing,
+    evidence,
+    payload,
+    rotate,
+    scaled,
+    strategy,
+    switch,
+    theirs,
+    traffic,
+)
 from penstock.core.conditions import Claim, conditions
 from penstock.core.decide import advance, is_rejected
 from penstock.core.describe import TIMED, next_up
@@ -27,7 +41,7 @@ HISTORY = 10  # ControllerRevisions kept beyond those in use
 
 def decide(world: World) -> Plan:
     """From what is to what follows."""
-    world = payload.seen(access.seen(bounds.scheduled(world)))
+    world = drawing.seen(payload.seen(access.seen(bounds.scheduled(world))))
     turn = adoption.dismiss(world, advance(world))
     status = _seen(world, turn.status)
     claim = _claim(world, turn, status)
@@ -44,8 +58,9 @@ def decide(world: World) -> Plan:
     children = _children(world, status, apex.selects)
     prune = world.owned - {(c["kind"], c["metadata"]["name"]) for c in children} - _kept(world, status)
     prune = (prune - access.kept(world)) | adoption.spent(world, status)
-    again = _again(world, turn, status)
-    return Plan(status, tuple(children), apex.labels, frozenset(prune), turn.notices, again, turn.looked)
+    back = theirs.told(theirs.set_back(world, status), status.stable.revision if status.stable else "")
+    notices, again = (*turn.notices, *back), _again(world, turn, status)
+    return Plan(status, tuple(children), apex.labels, frozenset(prune), notices, again, turn.looked)
 
 
 def _seen(world: World, status: Status) -> Status:
@@ -83,9 +98,11 @@ def _url(world: World) -> str:
     if not world.spec:
         return world.status.url
     traffic = world.spec.traffic
-    if not traffic.gateway:
+    if not traffic.gateway and not traffic.istio:
         return f"http://{world.name}.{world.namespace}.svc"
-    host = next(iter(traffic.hostnames), f"<gateway {traffic.gateway.name}>")
+    host = next(iter(traffic.hostnames), f"<gateway {traffic.gateway.name if traffic.gateway else ''}>")
+    if traffic.speaks_grpc:
+        return f"grpc://{host}"
     scheme = "https" if traffic.policy and traffic.policy.tls else "http"
     return f"{scheme}://{host}{traffic.path}"
 
@@ -116,18 +133,23 @@ def _claim(world: World, turn: Turn, status: Status) -> Claim:
 def _missing(world: World, stable: Serving, outage: str) -> Problem | None:
     """What the wanted, stable revision still lacks."""
     home = world.workloads.get(stable.revision, Workload())
-    if lack := access.lacking(world):
-        return lack
-    if outage:
-        return Problem(Reason.UNAVAILABLE, outage)
-    if world.rival:
-        return Problem(Reason.CONFLICT, world.rival)
+    if against := _against(world, outage):
+        return against
     if home.ready < home.desired:
         said = f": {home.trouble}" if home.trouble else ""
         return Problem(Reason.WAITING_FOR_PODS, f"{standing(home, home.desired)}{said}")
     if stable.weight < 100 or _may_be_shared(world, stable):
         return Problem(Reason.WAITING_FOR_ROUTE, "the gateway has not confirmed 100% for the stable revision yet")
     return adoption.releasing(world)
+
+
+def _against(world: World, outage: str) -> Problem | None:
+    """What is wrong outside of it: at the gateway, with its pods, or by somebody who wants otherwise."""
+    if lack := access.lacking(world):
+        return lack
+    if outage:
+        return Problem(Reason.UNAVAILABLE, outage)
+    return Problem(Reason.CONFLICT, world.rival) if world.rival else theirs.set_back(world, world.status)
 
 
 def _may_be_shared(world: World, stable: Serving) -> bool:
@@ -185,10 +207,12 @@ def _children(world: World, status: Status, selects: str) -> list[Manifest]:
     if known:
         shared = adoption.untaken(world, front, desired.make_shared(world, selects, known))
         made += [each for each in shared if not (each["kind"] == "Service" and _points_well(world, front))]
-        made += access.guard(world, desired.make_preview(world, behind, known.port))
+        made += access.guard(world, desired.make_preview(world, behind, known))
     made += access.make(world)
-    routes = payload.log(world, desired.make_route(world, traffic.shares(world, status)))  # first: nothing waits longer
-    return made + access.guard(world, [*routes, *desired.make_named(world, traffic.named(world, status))])
+    shares = traffic.shares(world, status)
+    routes = payload.log(world, desired.make_route(world, shares))  # first: nothing waits longer
+    made += access.guard(world, [*routes, *desired.make_named(world, traffic.named(world, status))])
+    return made + switch.former(world, shares)
 
 
 def _points_well(world: World, front: str) -> bool:
@@ -256,13 +280,14 @@ def _leaving_size(world: World, status: Status, gone: Leaving) -> int:
 def _kept(world: World, status: Status) -> frozenset[tuple[str, str]]:
     """What stays though it is not rendered: what all share, what the route names or lost its record, late records."""
     in_use = {side.revision for side in (status.stable, status.candidate) if side}
-    spared = in_use - set(world.snapshots) | set(world.route.weights if world.route else ())
+    spared = in_use - set(world.snapshots) | set(world.route.weights if world.route else ()) | world.named_elsewhere
     bare = {(kind, name) for kind, name in world.owned if desired.revision_of(world.name, kind, name) in spared}
     bare -= {(kind, name) for kind, name in bare if kind == "HorizontalPodAutoscaler"}
     bare |= {(kind, world.name) for kind in ("Service", "PodDisruptionBudget")}
     bare |= {("Service", names.preview(world.name))} if world.spec and world.spec.rollout.blue_green else set()
     never = in_use | {r.revision for r in status.rejected}  # no way back to those
     old = sorted((s.number, name) for name, s in world.snapshots.items() if name not in never)
+    bare |= switch.standing(world)
     return frozenset(bare) | frozenset(("ControllerRevision", name) for _, name in old[-HISTORY:])
 
 

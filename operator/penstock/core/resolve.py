@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from penstock.api.runtime import RuntimeSpec
 from penstock.core import config
+from penstock.core.desired import offers
 from penstock.core.measures import measure
 from penstock.core.template import make_snapshot, wanted_revision
 from penstock.model.reasons import Reason
@@ -23,13 +24,15 @@ def resolve(world: World, runtimes: Callable[[], Runtimes], sources: frozenset[s
         return _without(world, lacking, sources)
     known = world.snapshots.get(wanted_revision(world))
     if known:
-        return replace(world, problem=_unjudged(world, known, sources))
+        return replace(world, problem=_unreached(world, known) or _unjudged(world, known, sources))
     found = _runtime(world, runtimes())
     if isinstance(found, Problem):
         return replace(world, problem=found)
     world = replace(world, runtime=found)
     made = make_snapshot(world)
-    return replace(world, problem=made if isinstance(made, Problem) else _unjudged(world, made, sources))
+    if isinstance(made, Problem):
+        return replace(world, problem=made)
+    return replace(world, problem=_unreached(world, made) or _unjudged(world, made, sources))
 
 
 def _without(world: World, lacking: Problem, sources: frozenset[str]) -> World:
@@ -66,6 +69,17 @@ def _by_format(kind: str, runtimes: Runtimes) -> str | Problem:
 
 def _listed(found: Iterable[str]) -> str:
     return ", ".join(sorted(found)) or "none"
+
+
+def _unreached(world: World, snapshot: Snapshot) -> Problem | None:
+    """The route speaks what the server does not."""
+    assert world.spec
+    if not world.spec.traffic.speaks_grpc or "grpc" in offers(snapshot):
+        return None
+    text = (
+        f"traffic.protocol: GRPC needs container.grpcPort in the ModelRuntime, and version {snapshot.version} was made"
+    )
+    return Problem(Reason.PORT_MISSING, f"{text} without: set it there, then change the spec, or use protocol: HTTP")
 
 
 def _unjudged(world: World, snapshot: Snapshot, sources: frozenset[str]) -> Problem | None:

@@ -52,7 +52,7 @@ def make_snapshot(world: World) -> Snapshot | Problem:
         "metadata": {"labels": labels(world.name, revision), "annotations": _scrape(runtime)},
         "spec": _pod(world, image, revision),
     }
-    profile = runtime.metrics.model_dump(by_alias=True, exclude_none=True)
+    profile = runtime.metrics.model_dump(mode="json", by_alias=True, exclude_none=True)
     number = 1 + max((s.number for s in world.snapshots.values()), default=0)
     return Snapshot(spec.model.version, runtime.container.port, template, profile, number, config.contents(world))
 
@@ -90,7 +90,8 @@ def _container(world: World, image: str) -> Manifest:
     server, (_, runtime) = world.spec.server, world.runtime
     c = runtime.container
     probe = {"httpGet": {"path": fill(c.readiness.path, world), "port": "http"}}
-    ports = {"http": c.port} | ({"metrics": c.metrics_port} if c.metrics_port and c.metrics_port != c.port else {})
+    ports = {"http": c.port} | ({"grpc": c.grpc_port} if c.grpc_port else {})
+    ports |= {"metrics": c.metrics_port} if c.metrics_port and c.metrics_port != c.port else {}
     made: Manifest = {
         "name": "server",
         "image": image,

@@ -172,7 +172,7 @@ def _may_unlist(world: World, gone: Leaving) -> bool:
 
 def is_gone(world: World, revision: str, after: str) -> bool:
     """Nothing can reach the revision any more, so its pods may go."""
-    if world.now < read(after):
+    if world.now < read(after) or revision in world.named_elsewhere:
         return False
     seen = world.route
     return not seen or (seen.programmed and revision not in seen.weights and not seen.reaches(revision))

@@ -15,6 +15,7 @@ class Kind:
     plural: str
     namespaced: bool = True
     optional: bool = False  # a cluster may lack it, or the administrator have it left alone
+    dated: bool = False  # its managedFields are read: they say when it was written
 
     @property
     def api_version(self) -> str:
@@ -33,6 +34,8 @@ KINDS: dict[str, Kind] = {
     "HorizontalPodAutoscaler": Kind("autoscaling", "v2", "horizontalpodautoscalers"),
     "PodDisruptionBudget": Kind("policy", "v1", "poddisruptionbudgets"),
     "HTTPRoute": Kind("gateway.networking.k8s.io", "v1", "httproutes", optional=True),
+    "GRPCRoute": Kind("gateway.networking.k8s.io", "v1", "grpcroutes", optional=True),
+    "VirtualService": Kind("networking.istio.io", "v1", "virtualservices", optional=True, dated=True),
     "ListenerSet": Kind("gateway.networking.k8s.io", "v1", "listenersets", optional=True),
     "SecurityPolicy": Kind("gateway.envoyproxy.io", "v1alpha1", "securitypolicies", optional=True),
     "BackendTrafficPolicy": Kind("gateway.envoyproxy.io", "v1alpha1", "backendtrafficpolicies", optional=True),

@@ -32,7 +32,7 @@ class Reason(StrEnum):
     WAITING_FOR_PODS = "WaitingForPods", "The candidate's pods are not ready yet; the message names what they say."
     WAITING_FOR_ROUTE = (
         "WaitingForRoute",
-        "The gateway has not confirmed the wanted weights yet; look at the HTTPRoute's status.",
+        "The gateway has not confirmed the wanted weights yet; look at the route's status.",
     )
     HOLDING_STEP = "HoldingStep", "The step's share is routed and its duration runs."
     NOT_ENOUGH_EVIDENCE = (
@@ -121,6 +121,7 @@ class Reason(StrEnum):
         "ImageMissing",
         "Neither the runtime nor spec.server gives an image, or the operator has none to warm pods with.",
     )
+    PORT_MISSING = "PortMissing", "traffic.protocol: GRPC, and the ModelRuntime names no container.grpcPort."
     CONFIG_NOT_FOUND = (
         "ConfigNotFound",
         "A ConfigMap of spec.server.configMaps is missing or lacks the label penstock.dev/config; what runs goes on.",
@@ -133,7 +134,11 @@ class Reason(StrEnum):
         "PayloadLogRefused",
         "The gateway refuses what traffic.payloadLog needs; the message has its words; traffic goes on.",
     )
-    CONFLICT = "Conflict", "An object of that name exists and belongs to somebody else; it is left alone."
+    CONFLICT = (
+        "Conflict",
+        "An object of that name belongs to somebody else, or your route is not handed over; it is left alone.",
+    )
+    SET_BACK = "SetBack", "Somebody changed the backends that Penstock sets in their route; they are set again."
     REFUSED_BY_API = (
         "RefusedByApi",
         "The API server refused a write (quota, policy, missing API); the message quotes it.",

@@ -12,6 +12,7 @@ from typing import Any
 from penstock.api.runtime import RuntimeSpec
 from penstock.api.spec import Spec
 from penstock.api.status import PlannedApproval, PlannedMatch, Status, StepKind, Trying
+from penstock.api.traffic import Traffic
 from penstock.model.measure import Answer
 from penstock.model.platform import Platform
 from penstock.model.reasons import Reason
@@ -134,6 +135,10 @@ class RouteSeen:
     taken_at: datetime | None = None  # when the gateway took a new route; its proxies know it a moment later
     uid: str = ""
     rotating: bool = False  # whether it is a Service that selects the pods in rotation
+    settling: float = field(default=2.0, compare=False)  # seconds until then, of which one may be missing in a time
+    rules: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # weights of each rule that has a name
+    traffic: Traffic | None = field(default=None, compare=False)  # of a route of ours: how clients reach it
+    former: bool = False  # another router's, which stands in until the present one's route has weights
 
     def reaches(self, revision: str) -> bool:
         """True where the revision gets any request, a copy too."""
@@ -206,6 +211,8 @@ class World:
     snapshots: Mapping[str, Snapshot] = field(default_factory=dict)
     owned: frozenset[tuple[str, str]] = frozenset()
     route: RouteSeen | None = None
+    formers: tuple[Traffic, ...] = ()  # how clients reach routes of ours that another router made
+    named_elsewhere: frozenset[str] = frozenset()  # what other routes still name, of ours or with our label
     settles_at: datetime | None = None  # until when the route is too new to be believed
     beside: Mapping[str, RouteSeen] = field(default_factory=dict)  # our other routes, by name
     policies: Mapping[tuple[str, str], Said] = field(default_factory=dict)  # by kind and name

@@ -11,6 +11,7 @@ of their own (`sticky`). Two things are due to how gateways carry a route into t
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,28 +20,33 @@ from penstock.api.traffic import Traffic
 from penstock.model.schedule import read as read_time
 from penstock.model.values import Cohort, Manifest, RouteSeen, Shares
 from penstock.routing import rules, sticky
+from penstock.routing.service import PORT
 
 ANY_COOKIE = {"type": "RegularExpression", "name": "Cookie", "value": ".*"}
 
 
 def make(traffic: Traffic, shares: Shares) -> Manifest:
     """The HTTPRoute's spec: the revisions' Services by weight, in the order given, then who is treated apart."""
-    copies = {"filters": [_mirror(*shares.mirror)]} if shares.mirror else {}
     lasts = shares.sticky is not None and shares.sticky.revision != ""
     weights = sticky.way_back(shares.weights, shares.sticky) if shares.sticky and lasts else shares.weights
-    backends = [rules.backend(name, weight) for name, weight in weights.items()]
     everybody = [rules.path(traffic)]
-    main = {"matches": rules.parked(traffic) if lasts else everybody, **copies, "backendRefs": backends}
-    apart = [_cohort_rule(traffic, shares.cohort, backends)] if shares.cohort else []
+    main = {"matches": rules.parked(traffic) if lasts else everybody, **main_rule(replace(shares, weights=weights))}
+    apart = [_cohort_rule(traffic, shares.cohort, main["backendRefs"])] if shares.cohort else []
     drawn = sticky.make(traffic, shares.sticky, shares.weights) if shares.sticky else []
-    return _spec(traffic, traffic.hostnames, [main, *apart, *drawn])
+    return make_spec(traffic, traffic.hostnames, [main, *apart, *drawn])
+
+
+def main_rule(shares: Shares, port: int = PORT) -> Manifest:
+    """Of the rule for everybody what is the same in every kind of route: copies and backends."""
+    copies = {"filters": [_mirror(port, *shares.mirror)]} if shares.mirror else {}
+    return {**copies, "backendRefs": [rules.backend(name, weight, port) for name, weight in shares.weights.items()]}
 
 
 def make_preview(traffic: Traffic, hostnames: Collection[str], revision: str) -> Manifest:
     """The spec of a second HTTPRoute: under these host names, all requests to one revision."""
     assert hostnames  # without one it would answer to every name that the listener has
     everybody = {"matches": [rules.path(traffic)], "backendRefs": [rules.backend(revision, 100)]}
-    return _spec(traffic, hostnames, [everybody])
+    return make_spec(traffic, hostnames, [everybody])
 
 
 def make_named(traffic: Traffic, named: Mapping[str, Collection[str]]) -> Manifest:
@@ -55,16 +61,17 @@ def make_named(traffic: Traffic, named: Mapping[str, Collection[str]]) -> Manife
         headers = [rules.exactly(traffic.preview_header, word) for word in words]
         matches = [rules.path(traffic) | {"headers": more} for each in headers for more in ([each], [each, ANY_COOKIE])]
         made.append({"matches": matches, "backendRefs": [rules.backend(revision, 100)]})
-    return _spec(traffic, traffic.hostnames, made)
+    return make_spec(traffic, traffic.hostnames, made)
 
 
 def make_nobodys(traffic: Traffic, filters: list[Manifest], behind: Manifest) -> Manifest:
     """The spec of a route that nobody takes: what it names is known to the gateway's proxies, and that is its use."""
     match = rules.path(traffic) | {"headers": [rules.NOBODY]}
-    return _spec(traffic, traffic.hostnames, [{"matches": [match], "filters": filters, "backendRefs": [behind]}])
+    return make_spec(traffic, traffic.hostnames, [{"matches": [match], "filters": filters, "backendRefs": [behind]}])
 
 
-def _spec(traffic: Traffic, hostnames: Collection[str], all_rules: list[Manifest]) -> Manifest:
+def make_spec(traffic: Traffic, hostnames: Collection[str], all_rules: list[Manifest]) -> Manifest:
+    """A route with these rules under the Gateway of the wish."""
     ref = traffic.gateway
     assert ref
     parent = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": ref.name}
@@ -79,8 +86,8 @@ def backends(spec: Manifest) -> set[str]:
     return {ref["name"] for rule in spec["rules"] for ref in rule["backendRefs"]}
 
 
-def _mirror(revision: str, percent: int) -> Manifest:
-    return {"type": "RequestMirror", "requestMirror": {"backendRef": rules.service(revision), "percent": percent}}
+def _mirror(port: int, revision: str, percent: int) -> Manifest:
+    return {"type": "RequestMirror", "requestMirror": {"backendRef": rules.service(revision, port), "percent": percent}}
 
 
 def _cohort_rule(traffic: Traffic, cohort: Cohort, main: list[Manifest]) -> Manifest:
@@ -96,10 +103,7 @@ def _asked(match: PlannedMatch) -> Manifest:
     """What a request must have beside the path."""
     if match.query:
         return {"queryParams": [rules.exactly(match.query, match.value)]}
-    if match.header:
-        return {"headers": [rules.exactly(match.header, match.value)]}
-    assert match.cookie
-    return {"headers": [rules.cookie(match.cookie, match.value)]}
+    return {"headers": [rules.header(match)]}
 
 
 def read(route: Mapping[str, Any]) -> RouteSeen:
@@ -122,11 +126,30 @@ def read(route: Mapping[str, Any]) -> RouteSeen:
         taken_at=_taken_at(route),
         uid=(route.get("metadata") or {}).get("uid", ""),
         sticky=draw,
+        rules={rule["name"]: rules.weights(rule) for rule in spec.get("rules") or [] if rule.get("name")},
     )
 
 
+def traffic_of(spec: Mapping[str, Any]) -> Traffic:
+    """How clients reach a route of ours, by its own words; `ValidationError` where somebody has put in others."""
+    path = (((spec.get("rules") or [{}])[0].get("matches") or [{}])[0]).get("path") or {}  # of all rules the same
+    return Traffic.model_validate(wish_of(spec) | {"path": path.get("value", "/")})
+
+
+def wish_of(spec: Mapping[str, Any]) -> Manifest:
+    """Of the wish what stands beside the rules: Gateway and host names. A ListenerSet does not say whose it is."""
+    parents = [ref for ref in spec.get("parentRefs") or [] if ref.get("kind", "Gateway") == "Gateway"]
+    gateway = (
+        {key: parents[0][key] for key in ("name", "namespace", "sectionName") if key in parents[0]} if parents else {}
+    )
+    return {"gateway": gateway, "hostnames": spec.get("hostnames") or []}
+
+
 def _taken_at(route: Mapping[str, Any]) -> datetime | None:
-    """When the last parent took a route that is new. Of later ones clients get the one before in the meantime."""
+    """When the last parent took a route that is new. Of later ones clients get the one before in the meantime.
+
+    Measured until its proxies knew it: up to 120 ms. Times are whole seconds here, so that of two at least one passes.
+    """
     if (route.get("metadata") or {}).get("generation", 0) > 1:
         return None
     parents = (route.get("status") or {}).get("parents") or []

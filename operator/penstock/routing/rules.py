@@ -1,9 +1,10 @@
-"""The small parts that every rule of an HTTPRoute is put together from. Builders only: no rule is known here."""
+"""The small parts that every rule of a Gateway API route is put together from. Builders only: no rule is known here."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from penstock.api.status import PlannedMatch
 from penstock.api.traffic import Traffic
 from penstock.model.values import Manifest
 from penstock.routing.service import PORT
@@ -21,19 +22,27 @@ def parked(traffic: Traffic) -> list[Manifest]:
     return [path(traffic) | {"headers": [NOBODY]}]
 
 
-def backend(revision: str, weight: int) -> Manifest:
+def backend(revision: str, weight: int, port: int = PORT) -> Manifest:
     """A share of the requests for a revision."""
-    return service(revision) | {"weight": weight}
+    return service(revision, port) | {"weight": weight}
 
 
-def service(revision: str) -> Manifest:
+def service(revision: str, port: int = PORT) -> Manifest:
     """A revision's Service."""
-    return {"group": "", "kind": "Service", "name": revision, "port": PORT}
+    return {"group": "", "kind": "Service", "name": revision, "port": port}
 
 
 def exactly(name: str, value: str) -> Manifest:
     """A header, or a parameter of the query, with exactly this value."""
     return {"type": "Exact", "name": name, "value": value}
+
+
+def header(match: PlannedMatch) -> Manifest:
+    """The header that a request of a cohort must have: one of its own, or its cookie's."""
+    if match.header:
+        return exactly(match.header, match.value)
+    assert match.cookie
+    return cookie(match.cookie, match.value)
 
 
 def cookie(name: str, *values: str) -> Manifest:

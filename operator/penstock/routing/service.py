@@ -7,22 +7,35 @@ pods in rotation, whatever their revision (`rotation`). No client: what it leads
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from penstock.api.traffic import Traffic
 from penstock.model.names import IN, LABEL_NAME, LABEL_REVISION, LABEL_ROTATION
 from penstock.model.values import Manifest, RouteSeen
 
 PORT = 80
+GRPC_PORT = 81
 
 
-def make(port: int, revision: str) -> Manifest:
-    """The Service's spec: the pods of one revision, at the port where their server listens."""
-    ports = [{"name": "http", "port": PORT, "targetPort": port, "protocol": "TCP"}]
-    return {"selector": {LABEL_REVISION: revision}, "ports": ports}
+def port_of(traffic: Traffic) -> int:
+    """The port of a revision's Service that requests go to."""
+    return GRPC_PORT if traffic.speaks_grpc else PORT
 
 
-def make_rotating(owner: str) -> Manifest:
-    """The Service's spec: the pods in rotation. By the port's name, as its number may differ between revisions."""
-    ports = [{"name": "http", "port": PORT, "targetPort": "http", "protocol": "TCP"}]
-    return {"selector": {LABEL_NAME: owner, LABEL_ROTATION: IN}, "ports": ports}
+def make(revision: str, offers: Mapping[str, int]) -> Manifest:
+    """The Service's spec: the pods of one revision, at the ports where their server listens, by name."""
+    return {"selector": {LABEL_REVISION: revision}, "ports": _ports(offers)}
+
+
+def make_rotating(owner: str, offers: Mapping[str, int]) -> Manifest:
+    """The Service's spec: the pods in rotation. By the ports' names, as a number may differ between revisions."""
+    return {"selector": {LABEL_NAME: owner, LABEL_ROTATION: IN}, "ports": _ports({name: name for name in offers})}
+
+
+def _ports(targets: Mapping[str, int | str]) -> list[Manifest]:
+    made: list[Manifest] = [{"name": "http", "port": PORT, "targetPort": targets["http"], "protocol": "TCP"}]
+    if "grpc" in targets:  # without being told, a proxy would speak HTTP/1.1 to it
+        h2c = {"appProtocol": "kubernetes.io/h2c"}
+        made.append({"name": "grpc", "port": GRPC_PORT, "targetPort": targets["grpc"], "protocol": "TCP"} | h2c)
+    return made
 
 
 def kept(own: Manifest, before: Iterable[Manifest], offers: Mapping[str, int]) -> Manifest:
@@ -31,12 +44,13 @@ def kept(own: Manifest, before: Iterable[Manifest], offers: Mapping[str, int]) -
     `offers` are the server's ports by name. A port that led to one of them, by name or number, still does; every other
     leads to where the server answers. It leads there by name, as the number may change from revision to revision.
     """
-    (mine,) = own["ports"]
+    ours = {port["port"]: port for port in own["ports"]}
     theirs = [port for port in before if port.get("protocol", "TCP") == "TCP"]
-    taken = {port.get("name") for port in theirs if port["port"] != PORT}
-    made = [mine | _named(port) if port["port"] == PORT else _led(port, offers) for port in theirs]
-    if not any(port["port"] == PORT for port in theirs):
-        made.append(mine | ({"name": f"http-{PORT}"} if mine["name"] in taken else {}))
+    taken = {port.get("name") for port in theirs if port["port"] not in ours}
+    made = [ours[port["port"]] | _named(port) if port["port"] in ours else _led(port, offers) for port in theirs]
+    for number, mine in ours.items():
+        if not any(port["port"] == number for port in theirs):
+            made.append(mine | ({"name": f"{mine['name']}-{number}"} if mine["name"] in taken else {}))
     return own | {"ports": made}
 
 

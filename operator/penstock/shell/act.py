@@ -13,7 +13,7 @@ from penstock.model.names import ANNOTATION_APPLIED, LABEL_NAME
 from penstock.model.reasons import Reason
 from penstock.model.values import Manifest, Plan
 from penstock.routing import ROUTES
-from penstock.shell import claims, handover
+from penstock.shell import claims, graft, handover
 from penstock.shell.cache import Cache, Child, Key, Scale
 from penstock.shell.kube import Api
 
@@ -65,6 +65,8 @@ def _is_shared(manifest: Manifest) -> bool:
 
 
 def _differs(child: Child | None, manifest: Manifest) -> bool:
+    if graft.is_graft(manifest):
+        return graft.differs(child, manifest)
     if not child:
         return True
     wanted = manifest["metadata"]["annotations"][ANNOTATION_APPLIED]
@@ -94,6 +96,9 @@ async def act(kube: Api, cache: Cache, key: Key, wanted: Changes) -> bool:
     news = False
     for manifest in wanted.apply:
         child = _known(cache, key, manifest)
+        if graft.is_graft(manifest):
+            cache.see_child(await graft.graft(kube, child, manifest))
+            continue
         ours = child is not None and child.is_ours(wanted.uid)
         if child and ours and child.name in rivals and _was_scaled(child, manifest):
             continue  # to repair it would be a fight without end

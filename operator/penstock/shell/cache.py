@@ -14,7 +14,7 @@ from penstock.core.desired import read_snapshot
 from penstock.model.kinds import KINDS
 from penstock.model.names import ANNOTATION_APPLIED, LABEL_CONFIG, LABEL_NAME, LABEL_REVISION, digest
 from penstock.model.values import Config, Following, Manifest, RouteSeen, Snapshot
-from penstock.routing import ROUTES, payload, service
+from penstock.routing import ROUTES, payload, read_own, service
 from penstock.routing.access import READERS
 from penstock.scaling.follow import follow
 from penstock.shell import endpoints, pods
@@ -178,6 +178,7 @@ def _mounts(live: Object) -> set[str]:
 def project(live: Object) -> Child:
     """The few facts that turns need."""
     meta = live["metadata"]
+    seen = _SEEN[live["kind"]](live) if live["kind"] in _SEEN else None
     meta.pop("managedFields", None)
     owner: Object = next((ref for ref in meta.get("ownerReferences") or [] if ref.get("controller")), {})
     follows = live["kind"] in FOLLOWING
@@ -190,7 +191,7 @@ def project(live: Object) -> Child:
         applied=_applied(live),
         fingerprint="" if follows else _fingerprint(live),
         owner_uid=owner.get("uid", ""),
-        seen=_SEEN[live["kind"]](live) if live["kind"] in _SEEN else None,
+        seen=seen,
         live=None if follows else live,
     )
 
@@ -274,6 +275,10 @@ def _snapshot(live: Object) -> Snapshot:
     return read_snapshot(live)
 
 
+def _route(live: Object) -> RouteSeen:
+    return read_own(live["kind"], live) if _applied(live) else ROUTES[live["kind"]].read(live)
+
+
 _SEEN = {
     "Deployment": _scale,
     "Pod": pods.read,
@@ -282,6 +287,6 @@ _SEEN = {
     "EndpointSlice": endpoints.read,
     "HorizontalPodAutoscaler": _scaler,
     "EnvoyExtensionPolicy": payload.read,
-    **{kind: router.read for kind, router in ROUTES.items()},
+    **dict.fromkeys(ROUTES, _route),
     **READERS,
 }

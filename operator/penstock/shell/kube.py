@@ -10,7 +10,7 @@ import json
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
@@ -36,6 +36,7 @@ RELISTS = 3
 TIMEOUT = aiohttp.ClientTimeout(total=10, sock_connect=5)
 APPLY = "application/apply-patch+yaml; charset=utf-8"  # without the charset the client would spell the text itself
 MERGE = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 JSON = "application/json"
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
@@ -55,6 +56,9 @@ class Api(Protocol):
     async def replace(self, manifest: Object) -> Object:
         """PUT."""
 
+    async def edit(self, live: Object, edits: list[Object]) -> Object:
+        """JSON Patch of an object of somebody else's."""
+
     async def patch_status(self, live: Object, status: Object, resource_version: str) -> Object:
         """PATCH of the status."""
 
@@ -66,6 +70,9 @@ class Api(Protocol):
 
     async def get(self, kind: str, namespace: str | None, name: str) -> Object | None:
         """GET."""
+
+    async def served(self, kinds: Collection[str]) -> set[str]:
+        """GET of what their groups offer."""
 
     def pages(
         self, kind: str, namespace: str | None = None, selector: str = "", fields: str = ""
@@ -86,7 +93,7 @@ class Call:
     namespace: str | None = None
     name: str = ""
     query: dict[str, str] = field(default_factory=dict)
-    body: Object | None = None
+    body: Object | list[Object] | None = None
     content_type: str = JSON
 
     @property
@@ -98,6 +105,8 @@ class Call:
     def url(self) -> str:
         """Path and query on the API server; names are quoted, so that no name can reach another path."""
         kind = KINDS[self.kind]
+        if self.verb == "discover":
+            return f"/apis/{kind.group}/{kind.version}"
         parts = ["apis", kind.group, kind.version] if kind.group else ["api", kind.version]
         if kind.namespaced and self.namespace:
             parts += ["namespaces", self.namespace]
@@ -149,6 +158,15 @@ class Kube:
         call = _about(manifest, "replace", "PUT", query={"fieldManager": self._manager}, body=manifest)
         return await self._write(call)
 
+    async def edit(self, live: Object, edits: list[Object]) -> Object:
+        """Change places in an object of somebody else's, only if it is still as `live`: places may have moved."""
+        version = live["metadata"].get("resourceVersion")
+        _require(version, "edit without resourceVersion could hit another place")
+        fence = {"op": "replace", "path": "/metadata/resourceVersion", "value": version}
+        query = {"fieldManager": self._manager}
+        call = _about(live, "edit", "PATCH", query=query, body=[fence, *edits], content_type=JSON_PATCH)
+        return await self._write(call)
+
     async def patch_status(self, live: Object, status: Object, resource_version: str) -> Object:
         """Make the status of `live` equal `status`, only if the object is still at `resource_version`."""
         _require(resource_version, "patch_status without resourceVersion would not be fenced")
@@ -187,6 +205,16 @@ class Kube:
         call = Call("get", "GET", kind, namespace, name)
         reply = await self._send(call, None)
         return None if reply[0] == 404 else _object(call, reply)
+
+    async def served(self, kinds: Collection[str]) -> set[str]:
+        """Which of these kinds the cluster has: one small request, which every account may make, for each group."""
+        found: set[tuple[str, str]] = set()
+        for kind in {KINDS[each].api_version: each for each in sorted(kinds)}.values():
+            call = Call("discover", "GET", kind)
+            reply = await self._send(call, None)
+            offered = [] if reply[0] == 404 else _object(call, reply).get("resources") or []
+            found |= {(KINDS[kind].api_version, each["name"]) for each in offered}
+        return {kind for kind in kinds if (KINDS[kind].api_version, KINDS[kind].plural) in found}
 
     async def pages(
         self, kind: str, namespace: str | None = None, selector: str = "", fields: str = ""
@@ -246,7 +274,7 @@ def page_size(kind: str) -> int:
     return min(PAGE, PAGE_OF_PODS) if kind == "Pod" else PAGE
 
 
-def spell(manifest: Object) -> str:
+def spell(manifest: Object | list[Object]) -> str:
     """JSON that is YAML too, as which the server reads an apply.
 
     YAML has no pairs of surrogates, and wants characters escaped that JSON takes as they are.
@@ -283,9 +311,10 @@ def _object(call: Call, reply: Answer) -> Object:
 
 
 def _item(kind: str, item: Object) -> Object:
-    # Lists of built-in kinds leave both out, and managedFields is half of the bytes and used by nobody here.
+    # Lists of built-in kinds leave both out, and managedFields is half of the bytes and of use for few kinds.
     item["apiVersion"], item["kind"] = KINDS[kind].api_version, kind
-    item["metadata"].pop("managedFields", None)
+    if not KINDS[kind].dated:
+        item["metadata"].pop("managedFields", None)
     return item
 
 

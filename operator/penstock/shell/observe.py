@@ -8,17 +8,18 @@ from pydantic import ValidationError
 from penstock.api.runtime import RuntimeSpec
 from penstock.api.spec import Spec
 from penstock.api.status import Status
+from penstock.api.traffic import Traffic
 from penstock.core.actions import Action
 from penstock.core.resolve import resolve
 from penstock.model.names import PREFIX
 from penstock.model.reasons import Reason
 from penstock.model.values import Config, Given, LogSeen, Pod, Problem, RouteSeen, Said, Snapshot, Workload, World
-from penstock.routing import ROUTES, Router, payload, rotation, router_of
+from penstock.routing import payload
 from penstock.shell.cache import FOLLOWING, Cache, Child, Front, Key, Object, Scale, Scaler
 from penstock.shell.endpoints import Endpoints, reached
+from penstock.shell.routes import find_routes, standing
 
-# Measured: up to 120 ms. Times in a status are whole seconds, so that of two at least one has passed.
-SETTLING = timedelta(seconds=2)
+SETTLING = 2.0  # seconds until a policy that a gateway has taken is in its proxies, as of a route
 ASKED = (*Action, "requested-by", "requested-groups")
 
 
@@ -40,6 +41,7 @@ def observe(cache: Cache, key: Key, now: datetime, means: Means) -> World | None
     labelled = list(cache.owned(key))
     mine = [c for c in labelled if c.kind in FOLLOWING or c.is_ours(meta["uid"])]
     given = [c for c in labelled if c.is_given()]
+    routes = find_routes(labelled, key, meta["uid"], spec.traffic if spec else Traffic())
     world = World(
         now=now,
         namespace=key[0],
@@ -49,15 +51,18 @@ def observe(cache: Cache, key: Key, now: datetime, means: Means) -> World | None
         spec=spec,
         status=_status(live),
         problem=problem,
+        fault=routes.fault,
         runtime=None,
         warmup_image=means.warmup_image,
         configs=_configs(cache, key[0], spec) if spec else {},
         workloads=_workloads(mine),
-        pods=_pods(mine),
+        pods=standing(mine),
         snapshots={c.name: c.seen for c in mine if c.kind == "ControllerRevision" and isinstance(c.seen, Snapshot)},
         owned=frozenset((c.kind, c.name) for c in mine if c.kind not in FOLLOWING),
-        route=_route(mine, key[1], router_of(spec.traffic) if spec else None),
-        beside=_beside(mine, key[1]),
+        route=routes.now,
+        formers=routes.formers,
+        named_elsewhere=routes.named_elsewhere,
+        beside=routes.beside,
         policies={(c.kind, c.name): c.seen for c in mine if isinstance(c.seen, Said)},
         given=_given(given, key[1]),
         ports=next((c.seen.ports for c in (*mine, *given) if _is_apex(c, key[1])), ()),
@@ -97,25 +102,6 @@ def _status(live: Object) -> Status:
         return Status()
 
 
-def _route(mine: list[Child], name: str, router: Router | None) -> RouteSeen | None:
-    kind = router.kind if router else "Service"
-    seen = next((c.seen for c in mine if (c.kind, c.name) == (kind, name)), None)
-    found = seen.route if isinstance(seen, Front) else seen
-    if isinstance(found, RouteSeen) and found.rotating:
-        return replace(found, weights=rotation.seen(_pods(mine)))
-    return found if isinstance(found, RouteSeen) else None
-
-
-def _beside(mine: list[Child], name: str) -> dict[str, RouteSeen]:
-    """Our routes beside the one that carries the shares: of a preview, of requests that pick their revision."""
-    return {c.name: c.seen for c in mine if c.kind in ROUTES and c.name != name and isinstance(c.seen, RouteSeen)}
-
-
-def _pods(mine: list[Child]) -> tuple[Pod, ...]:
-    """Those that are there to stay: one that is about to end counts no more, whatever its labels say."""
-    return tuple(sorted((c.seen for c in mine if isinstance(c.seen, Pod) and not c.seen.going), key=lambda p: p.name))
-
-
 def _log(mine: list[Child], name: str) -> LogSeen:
     """The policy of the payload log, and what a gateway says against the route that leads to its sink."""
     found = {c.kind: c.seen for c in mine if c.name == name}
@@ -127,11 +113,13 @@ def _log(mine: list[Child], name: str) -> LogSeen:
 def _settling(world: World) -> World:
     """The world in which a new route, or policy, is not believed yet: a proxy that lags behind would answer without."""
     route = world.route
-    taken = [at for at in (route and route.taken_at, *(said.since for said in world.policies.values())) if at]
-    fresh = [at for at in taken if timedelta() <= world.now - at < SETTLING]
+    pauses = [(route.taken_at, route.settling)] if route else []
+    pauses += [(said.since, SETTLING) for said in world.policies.values()]
+    until = [(at, at + timedelta(seconds=pause)) for at, pause in pauses if at]
+    fresh = [end for at, end in until if abs(world.now - at) < end - at]  # clocks differ
     if not route or not fresh:
         return world
-    return replace(world, route=replace(route, programmed=False), settles_at=max(fresh) + SETTLING)
+    return replace(world, route=replace(route, programmed=False), settles_at=max(fresh))
 
 
 def _given(given: list[Child], name: str) -> Given:

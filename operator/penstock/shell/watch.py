@@ -106,14 +106,23 @@ class Watch:
             self.queue.add(key)
         log.info("synchronised", extra={"objects": len(self.cache.parents), "missing": ", ".join(sorted(self.missing))})
         time = asyncio.get_running_loop().time
-        lacked, audited = set[str](), time()
-        while lacked <= self.missing:
+        audited, came = time(), False
+        while not came:
             lacked = set(self.missing)
             await asyncio.sleep(MISSING if lacked else AUDIT)
-            due = time() - audited >= AUDIT
-            audited = time() if due else audited
-            await self._list_all(self.kinds if due else tuple(sorted(lacked)))
+            if time() - audited >= AUDIT:
+                audited = time()
+                await self._list_all(self.kinds)
+            came = not lacked <= self.missing or await self._appeared()
         log.warning("a kind that was missing is there now: starting anew to watch it")
+
+    async def _appeared(self) -> bool:
+        """Whether the cluster has a kind now that it lacked: a small request, where to list all would be many."""
+        try:
+            return bool(self.missing) and bool(await self.kube.served(self.missing))
+        except (Retry, Rejected) as fault:
+            log.warning("looking for missing kinds will be tried again", extra={"fault": str(fault)})
+            return False
 
     async def _list_all(self, kinds: tuple[str, ...]) -> None:
         for kind in kinds:

@@ -1,0 +1,42 @@
+"""Backends set in named rules of somebody else's route, and nothing else of it touched.
+
+A route's rules are one value to server-side apply, so to apply one rule would be to own all of them. It is a JSON Patch
+instead, fenced by the version that was seen: if the owner has moved a rule, taken its name away or taken the label
+back, it fails, and the next turn sees why. The object is never created, never deleted and carries no stamp of ours.
+"""
+
+from typing import Any
+
+from penstock.model.faults import Stale
+from penstock.model.names import ANNOTATION_APPLIED
+from penstock.model.values import Manifest
+from penstock.shell.cache import Child
+from penstock.shell.kube import Api
+
+
+def is_graft(manifest: Manifest) -> bool:
+    """True for a part that is set in an object of somebody else's: all that is ours bears our stamp."""
+    return ANNOTATION_APPLIED not in manifest["metadata"].get("annotations", {})
+
+
+def differs(child: Child | None, manifest: Manifest) -> bool:
+    """True where a named rule leads elsewhere; an owner's addition to a backend counts, as backends are ours whole."""
+    return child is not None and bool(_edits(child, manifest))
+
+
+async def graft(kube: Api, child: Child | None, manifest: Manifest) -> Manifest:
+    """Set what differs; the answer is the whole object."""
+    if child is None or child.live is None:
+        raise Stale(f"{manifest['kind']}/{manifest['metadata']['name']}: is gone")
+    return await kube.edit(child.live, _edits(child, manifest))
+
+
+def _edits(child: Child, manifest: Manifest) -> list[dict[str, Any]]:
+    rules = ((child.live or {}).get("spec") or {}).get("rules") or []
+    wanted = {rule["name"]: rule["backendRefs"] for rule in manifest["spec"]["rules"]}
+    found = ((at, rule, wanted.get(rule.get("name"))) for at, rule in enumerate(rules))
+    return [
+        {"op": "add", "path": f"/spec/rules/{at}/backendRefs", "value": refs}
+        for at, rule, refs in found
+        if refs is not None and rule.get("backendRefs") != refs
+    ]
