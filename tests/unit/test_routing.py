@@ -38,6 +38,15 @@ def test_a_cohort_is_a_second_rule_and_leaves_the_first_as_it_was() -> None:
     }
 
 
+def test_a_cohort_by_the_query_asks_for_no_header() -> None:
+    variant = PlannedMatch(query="variant", value="b")
+    _, cohort = gateway.make(TRAFFIC, Shares(WEIGHTS, Cohort("churn-2", (variant, BETA))))["rules"]
+    assert cohort["matches"] == [
+        PATH | {"queryParams": [{"type": "Exact", "name": "variant", "value": "b"}]},
+        PATH | {"headers": [{"type": "Exact", "name": "x-cohort", "value": "beta"}]},
+    ]
+
+
 def test_requests_are_copied_from_the_main_rule_only() -> None:
     shares = Shares(WEIGHTS, Cohort("churn-2", (BETA,)), ("churn-2", 30))
     main, cohort = gateway.make(TRAFFIC, shares)["rules"]
