@@ -8,7 +8,7 @@ import pytest
 
 from examples.demo import setup
 from tests.e2e.conftest import Stage
-from tests.e2e.stories import canaries, others
+from tests.e2e.stories import canaries, others, shares
 from tests.e2e.stories.play import Outcome, Story, open_house, play
 
 STORIES: dict[str, Story] = {
@@ -37,6 +37,8 @@ STORIES: dict[str, Story] = {
     "orphaned": others.orphaned,
     "adopted": others.adopted,
     "configured": others.configured,
+    "share-seen": shares.seen,
+    "share-stolen": shares.stolen,
 }
 
 

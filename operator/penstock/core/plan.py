@@ -10,7 +10,7 @@ from functools import partial
 from penstock.api.fields import span
 from penstock.api.status import Leaving, Serving, Status, Trying
 from penstock.checks.ready import standing
-from penstock.core import adoption, desired, evidence, strategy, traffic
+from penstock.core import adoption, desired, evidence, share, strategy, traffic
 from penstock.core.conditions import Claim, conditions
 from penstock.core.decide import advance, is_rejected
 from penstock.core.describe import TIMED, next_up
@@ -53,7 +53,8 @@ def _seen(world: World, status: Status) -> Status:
         "leaving": [g for g in status.leaving if not _is_over(world, g)],
     }
     if status.stable:
-        update["stable"] = status.stable.model_copy(update={"weight": _weight(world, status.stable)})
+        side: dict[str, object] = {"weight": _weight(world, status.stable), "observed_share": share.beside(status)}
+        update["stable"] = status.stable.model_copy(update=side)
     if status.candidate:
         update["candidate"] = status.candidate.model_copy(update={"weight": _weight(world, status.candidate)})
     return status.model_copy(update=update)
@@ -84,7 +85,9 @@ def _url(world: World) -> str:
 def _claim(world: World, turn: Turn, status: Status) -> Claim:
     outage = _outage(world, status)
     old = adoption.answering(world, status)
-    say = partial(Claim, available=not outage or bool(old), outage=outage, answers=old)
+    say = partial(
+        Claim, available=not outage or bool(old), outage=outage, answers=old, traffic=share.fact(world, status)
+    )
     for problem in (world.problem, world.fault):
         if problem:
             return say(ready=False, stalled=True, reason=problem.reason, message=problem.message)
