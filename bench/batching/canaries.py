@@ -13,14 +13,14 @@ from typing import Any
 
 from bench.batching.exporter import place
 from penstock.api.spec import Spec
-from penstock.api.status import Serving, Status, Trying
-from penstock.core import evidence, strategy
+from penstock.api.status import SeenShare, Serving, Status, Trying
+from penstock.core import evidence, share, strategy
 from penstock.metrics import Source
 from penstock.metrics.http import Http, Request
 from penstock.metrics.reading import HEAD_START
 from penstock.model.measure import Answer, Question
 from penstock.model.schedule import read, spell
-from penstock.model.values import Snapshot, World
+from penstock.model.values import RouteSeen, Snapshot, World
 from penstock.shell.cache import Key
 from penstock.shell.loop import Loop
 
@@ -59,10 +59,12 @@ def canary(number: int, interval: float, dice: random.Random) -> World:
         step_started_at=began,
         exposed_at=began,
         shifted_at=began,
+        seen=SeenShare(since=began),
         deadline_at=spell(now + timedelta(hours=48)),
     )
     snapshots = {f"{name}-{role}": Snapshot(role, 8080, {}, PROFILE) for role in ("old", "new")}
-    return replace(bare, status=Status(stable=stable, candidate=candidate), snapshots=snapshots)
+    route = RouteSeen({f"{name}-old": 95, f"{name}-new": 5}, programmed=True)
+    return replace(bare, status=Status(stable=stable, candidate=candidate), snapshots=snapshots, route=route)
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class Looking(Loop):
         due = evidence.next_look(world)
         assert due and world.status.candidate
         asked = await self.ask(key, world)
-        candidate = evidence.look(asked, world.status.candidate)
+        candidate = share.look(asked, evidence.look(asked, world.status.candidate))
         if candidate.evidence != world.status.candidate.evidence:
             self.late.append((self.clock() - due).total_seconds())
         self.worlds[key] = after = replace(world, status=world.status.model_copy(update={"candidate": candidate}))

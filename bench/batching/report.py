@@ -7,7 +7,8 @@ HEAD = """# Batching
 Made by `{command}`; the numbers are in `bench/results/batching.json`.
 
 {canaries} canaries that are looked at every {interval:g} s, each with two revisions of two pods ({pods} pods), and
-three metrics: errorRate with `max`, errorRate with `compare`, slowRate. A real Prometheus scrapes a pretended
+three metrics: errorRate with `max`, errorRate with `compare`, slowRate; the requests of both revisions are counted
+beside them, for the share that is seen. A real Prometheus scrapes a pretended
 exporter every 5 s. Loop, queue, batch and adapter are the operator's own; a turn asks and judges, and what it would
 decide and write is left out. {workers} workers, Python {python}, {cpus} CPUs. The machine was shared with other
 work: the load average is in the table, and the processes of the bench had priority.

@@ -9,7 +9,7 @@ import pytest
 from cluster import providers
 from examples.demo import setup
 from tests.e2e.conftest import Stage
-from tests.e2e.stories import access, canaries, grpc, lazy, others, payloads, pods, routes, streams, users
+from tests.e2e.stories import access, canaries, grpc, lazy, others, payloads, pods, routes, shares, streams, users
 from tests.e2e.stories.play import Outcome, Story, open_house, play
 
 STORIES: dict[str, Story] = {
@@ -56,6 +56,8 @@ STORIES: dict[str, Story] = {
     "payloads-told": payloads.told,
     "own-route": routes.own_route,
     "grpc": grpc.grpc,
+    "share-seen": shares.seen,
+    "share-stolen": shares.stolen,
 }
 
 

@@ -150,7 +150,7 @@ def do_evict(sim: Rough, how: Arguments) -> None:
 
 
 def draw_gateway(random: Random) -> Arguments:
-    mode = random.choice(({"lag": 4.0}, {"lag": 12.0}, {"dead": True}, {"refuses": True}))
+    mode = random.choice(({"lag": 4.0}, {"lag": 12.0}, {"dead": True}, {"refuses": True}, {"stuck": True}))
     return {"mode": mode, "for": random.choice((4, 15, 60))}
 
 

@@ -14,7 +14,7 @@ from tests.sim.rough import Nature, Rough
 Object = dict[str, Any]
 QUIET = 30.0
 PATIENCE = 420.0  # steps, a deadline, the longest backoff that the faults of one story can build up
-BY_DEADLINE = {"NeverReady", "RouteNotProgrammed", "EvidenceMissing", "MetricsLost", "NoData"}
+BY_DEADLINE = {"NeverReady", "RouteNotProgrammed", "ShareMismatch", "EvidenceMissing", "MetricsLost", "NoData"}
 BY_PEOPLE = {"Aborted": "abort", "Undone": "undo"}
 FOR_PEOPLE = {"Paused", "WaitingForApproval", "ApprovalTimedOut", "Inconclusive"}
 

@@ -90,10 +90,12 @@ class Gate:
     lag: float = 0.3
     dead: bool = False
     refuses: bool = False
+    stuck: bool = False  # it says yes and sends requests as before
     rps: float = 100.0
     asked: dict[int, Carried] = field(default_factory=dict)  # by generation of the route
-    log: list[tuple[float, Carried, float]] = field(default_factory=list)  # since when, what, requests per second
+    log: list[tuple[float, Carried, float]] = field(default_factory=list)  # since when, what it says, requests a second
     turned: list[tuple[float, Carried]] = field(default_factory=list)  # since when the rotation would give what
+    real: list[tuple[float, Carried, float]] = field(default_factory=list)  # the same of what it does
     previews: list[tuple[float, str]] = field(default_factory=list)
     newest: int = 0  # generation of the route that it has answered
 
@@ -142,7 +144,8 @@ class Gate:
 
     def heal(self) -> None:
         """It works again, and looks at the route."""
-        self.lag, self.dead, self.refuses = 0.3, False, False
+        self.lag, self.dead, self.refuses, self.stuck = 0.3, False, False, False
+        self.real.append((self.place.time(), self.now, self.rps))
         self.program()
 
     def traffic(self, rps: float) -> None:
@@ -152,13 +155,15 @@ class Gate:
 
     @property
     def now(self) -> Carried:
-        """What it does at present."""
+        """What it says at present."""
         return self.log[-1][1] if self.log else Carried()
 
     def take(self, carried: Carried) -> None:
-        """From now on it does this."""
+        """From now on it says this, and does it unless it is stuck."""
         if not self.log or self.log[-1][1:] != (carried, self.rps):
             self.log.append((self.place.time(), carried, self.rps))
+            does = self.real[-1][1] if self.stuck and self.real else carried
+            self.real.append((self.place.time(), does, self.rps))
 
     def _accept(self, generation: int, uid: str) -> None:
         live = self.place.live("HTTPRoute", "churn")
@@ -199,17 +204,19 @@ class Gate:
 
     def given(self, name: str, step: Object, since: float) -> float:
         """When a revision first got what the step says, not before `since`; never, if it never did."""
-        times = (max(at, since) for at, what, _, end in self.spans() if what.gives(name, step) and end > since)
+        times = (max(at, since) for at, what, _, end in self._spans(self.log) if what.gives(name, step) and end > since)
         return next(times, 1e12)
 
-    def spans(self) -> Iterator[tuple[float, Carried, float, float]]:
+    def _spans(self, log: list[tuple[float, Carried, float]]) -> Iterator[tuple[float, Carried, float, float]]:
         """From when, what, requests per second, until when."""
-        ends = [*(at for at, _, _ in self.log[1:]), self.place.time()]
-        return ((*one, until) for one, until in zip(self.log, ends, strict=False))
+        ends = [*(at for at, _, _ in log[1:]), self.place.time()]
+        return ((*one, until) for one, until in zip(log, ends, strict=False))
 
     def requests(self, name: str, until: float) -> float:
         """All that a revision has been sent until then."""
-        sent = sum(max(0.0, min(until, end) - at) * rps * what.part(name) for at, what, rps, end in self.spans())
+        sent = sum(
+            max(0.0, min(until, end) - at) * rps * what.part(name) for at, what, rps, end in self._spans(self.real)
+        )
         ends = [*(at for at, _ in self.previews[1:]), self.place.time()]
         probed = zip(self.previews, ends, strict=False)
         return sent + sum(max(0.0, min(until, end) - at) * PROBING for (at, who), end in probed if who == name)

@@ -56,6 +56,7 @@ class History:
     length: float
     resumes: bool = True  # whether a pause ends with the faults
     trail: float = 0.0  # seconds by which endpoints are later than pods
+    scrape: float = 0.0  # seconds between two scrapes of the counters of all requests
 
 
 @dataclass
@@ -78,11 +79,12 @@ def draw(seed: int) -> History:
     events = sorted(_events(random, length), key=lambda event: event.at)
     last = {"version": random.choice(("v1", "v2", "v2", "v3", "v3", "v4"))} if random.random() < 0.6 else {}
     knobs = wishes.draw(random) | wishes.draw_more(Random(f"metrics {seed}"))
-    return History(natures, knobs, tuple(events), last, length, random.random() < 0.8, _trail(seed))
+    return History(natures, knobs, tuple(events), last, length, random.random() < 0.8, *_lags(seed))
 
 
-def _trail(seed: int) -> float:
-    return Random(f"endpoints {seed}").choice((0.0, 0.1, 0.1, 1.0, 6.0))
+def _lags(seed: int) -> tuple[float, float]:
+    random = Random(f"lags {seed}")
+    return random.choice((0.0, 0.1, 0.1, 1.0, 6.0)), random.choice((0.0, 2.0, 5.0, 15.0))
 
 
 def _events(random: Random, length: float) -> Iterator[Event]:
@@ -112,7 +114,7 @@ def play(history: History, recorded: bool = False) -> Outcome:
 
 async def _told(history: History, outcome: Outcome, recorded: bool) -> None:
     sim = Rough({version: NATURES[name] for version, name in history.natures.items()}, routed=history.knobs["routed"])
-    sim.endpoints.lag = history.trail
+    sim.endpoints.lag, sim.scrape = history.trail, history.scrape
     court = Court(sim)
     sim.witness = court.witness
     tale = _Tale(sim, court, outcome.tale if recorded else None)

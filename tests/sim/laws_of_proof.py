@@ -23,6 +23,7 @@ def no_step_forward_without_proof(scene: Scene) -> Iterator[str]:
         yield f"{name} never had what step {number} says: {scene.sim.gate.carried_since(entered)}"
     if _is_waived(scene, number):
         return
+    yield from _seen_otherwise(scene, step, (name, entered))
     yield from _too_short(scene, step, (name, entered))
     yield from _not_agreed(scene, step, (name, entered))
     if step.get("judged"):
@@ -43,6 +44,19 @@ def _is_waived(scene: Scene, number: int) -> bool:
         return True
     asked = (scene.sim.noted_since(action, scene.known) for action in ("promote", "promote-full", "skip"))
     return any(value.partition("/")[0] == tried["revision"] for values in asked for value in values)
+
+
+def _seen_otherwise(scene: Scene, step: Object, subject: tuple[str, float]) -> Iterator[str]:
+    """The last count, of so many requests and looks that no scrape can explain it, says clearly another share."""
+    name, entered = subject
+    told = [each for each in scene.sim.shared if each[1] == name and each[0] >= entered]
+    last = [counts for _, _, since, counts in told if since == told[-1][2]]
+    mine, home = (sum(getattr(c, arm) for c in last) for arm in ("candidate_total", "stable_total"))
+    if step["weight"] == 0 or len(last) < 8 or mine + home < 2000:
+        return
+    seen = 100 * mine / (mine + home)
+    if abs(seen - step["weight"]) > 20:
+        yield f"{name} left {step['weight']}%, of {mine + home} requests it had {seen:.0f}%"
 
 
 def _too_short(scene: Scene, step: Object, subject: tuple[str, float]) -> Iterator[str]:

@@ -230,8 +230,9 @@ class Sim:
             self.history.append(now)
 
     async def ask(self, questions: Sequence[Question]) -> list[Answer]:
-        """The metric source."""
-        return [self.metrics(self, each) if self.metrics else self.count(each) for each in questions]
+        """The metric source. A story may say what becomes of requests, never who gets them."""
+        own = self.metrics
+        return [own(self, each) if own and not each.since else self.count(each) for each in questions]
 
     def count(self, question: Question) -> Answer:
         """Requests by the weights in the route, errors by nature."""
@@ -241,7 +242,7 @@ class Sim:
         made: list[int] = []
         for revision in arms:
             total = round(RPS * seconds * weights.get(revision, 0) / 100)
-            rate = self.natures.get(self.version_of(revision), Nature()).error_rate
+            rate = 0.0 if question.since else self.natures.get(self.version_of(revision), Nature()).error_rate
             made += [sum(self.random.random() < rate for _ in range(total)), total]
         return Counts(*made)
 

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from zlib import crc32
 
 from penstock.model.kinds import KINDS
 from penstock.model.measure import Answer, Counts, Histogram, Levels, Query, Question, Ratio, Selector, Shapes, Silence
@@ -71,6 +72,7 @@ class Rough(Sim):
     downtime: float = 1.0
     silent: str = ""  # "all", "compared" or nothing: which questions get no answer
     thinking: float = 0.0  # seconds that the metric source takes
+    scrape: float = 0.0  # seconds between two scrapes of the counters of all requests; 0: they are seen as they are
 
     def __post_init__(self) -> None:
         self.gate = Gate(self, self.routed)
@@ -79,6 +81,7 @@ class Rough(Sim):
         self.told: list[Told] = []
         self.heard: list[Told] = []  # those whose turn lived to record them
         self.listed: dict[str, list[tuple[float, int]]] = defaultdict(list)  # ready endpoints of its Service
+        self.shared: list[tuple[float, str, float, Counts]] = []  # counts of all requests: when, whose, since when
         self.moments: list[tuple[str, Callable[[], None]]] = []
         self.witness: Callable[[Landed], None] = lambda _: None
         self.versions: dict[str, str] = {}
@@ -327,6 +330,8 @@ class Rough(Sim):
             return Silence("metric source default does not answer: ClientConnectorError")
         span = [(at - START).total_seconds() for at in (question.start, question.end)]
         arms = [question.candidate.revision, question.stable.revision if question.stable else ""]
+        if question.since:
+            return self._all(question, span)
         counts = Counts(*(number for arm in arms for number in self._count(arm, span)))
         match question.candidate.measure:
             case Query():
@@ -340,6 +345,29 @@ class Rough(Sim):
         self.told.append(told)
         self.turn.told.append(told)
         return counts
+
+    def _all(self, question: Question, span: list[float]) -> Counts:
+        """All requests of both revisions, by scrapes that were made after the share was confirmed."""
+        assert question.since and question.stable
+        since = (question.since - START).total_seconds()
+        arms = (question.candidate.revision, question.stable.revision)
+        mine, home = (self._grown(arm, span, since) for arm in arms)
+        counts = Counts(mine, mine, home, home)
+        self.shared.append((self.time(), arms[0], since, counts))
+        return counts
+
+    def _grown(self, revision: str, span: list[float], since: float) -> int:
+        """What a revision's counter grew from the last scrape before the window, or the first one after `since`."""
+        begin, end, first = (self._scraped(revision, at) for at in (*span, since))
+        begin = max(begin, first + self.scrape)
+        return self._count(revision, [begin, max(begin, end)])[1]
+
+    def _scraped(self, revision: str, at: float) -> float:
+        """When a revision was last scraped before a time; each has its own moments."""
+        if not self.scrape:
+            return at
+        phase = crc32(revision.encode()) % 97 / 97 * self.scrape
+        return (at - phase) // self.scrape * self.scrape + phase
 
     def _count(self, revision: str, span: list[float]) -> tuple[int, int]:
         """As counters of a server would have grown: bad ones and all."""

@@ -5,7 +5,17 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from penstock.api.status import Acted, Approved, Ended, Leaving, Refused, Status, StepKind
+from penstock.api.status import (
+    Acted,
+    Approved,
+    ConditionStatus,
+    Ended,
+    Leaving,
+    Refused,
+    SeenShare,
+    Status,
+    StepKind,
+)
 from penstock.model.room import Room
 from penstock.model.values import RouteSeen, World
 from tests.unit.worlds import (
@@ -209,6 +219,21 @@ def brimming() -> Iterator[World]:
             yield replace(usual(wanted, plan), status=full, route=as_planned(plan, number), annotations=asked)
 
 
+def unseen() -> Iterator[World]:
+    """The route is as planned, and the requests show another share, or the one asked for."""
+    for (plan, number), clock, what, verified in product(STEPS, CLOCKS.values(), ("pass", "fail"), ConditionStatus):
+        if not pinned(plan)[number].weight or clock.shifted is None:
+            continue
+        seen = SeenShare(since=ago(clock.shifted), verified=verified, range="3.1% to 4.0% of 2,113 requests")
+        candidate = trying(plan, number, clock, what, seen=seen, observed_share="3.5%")
+        status = Status(stable=STABLE, candidate=candidate)
+        for wanted, (mine, home) in product(("v1", "v2"), READY[::2]):
+            made = replace(usual(wanted, plan), status=status, route=as_planned(plan, number))
+            made = replace(made, workloads=pods(mine, home))
+            yield from (held(made, hold, plan) for hold in HOLDS)
+            yield replace(made, annotations={"promote": V2, "requested-by": "alice"})
+
+
 FAMILIES = {
     "walks": walks,
     "people": people,
@@ -219,4 +244,5 @@ FAMILIES = {
     "quiet": quiet,
     "lost": lost,
     "brimming": brimming,
+    "unseen": unseen,
 }

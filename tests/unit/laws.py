@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import cached_property
 
 from penstock.api.fields import seconds
-from penstock.api.status import StepKind, Trying, VerdictName
+from penstock.api.status import ConditionStatus, StepKind, Trying, VerdictName
 from penstock.checks.free import holding
 from penstock.core import measures, strategy, traffic
 from penstock.core.decide import EDGES, state_of
@@ -232,6 +232,22 @@ def a_bake_ends_with_open_eyes(move: Move) -> bool:
     return True
 
 
+def a_share_that_is_not_seen_stops_the_step(move: Move) -> bool:
+    """Short of a person who waives it; at the deadline the gateway is named, and never a metric. No return waits."""
+    seen = move.before.seen if move.before else None
+    wrong = bool(seen and seen.verified is ConditionStatus.FALSE)
+    if not move.before or not wrong or not move.step or "observed" not in move.step.checks or move.fresh:
+        return False
+    if proven_bad(move) or not walks_on(move):
+        return False  # other laws say that it goes at once
+    if move.same:
+        assert move.after and move.after.step == move.before.step, "a step forward past a share that is not seen"
+    else:
+        assert move.before.revision in move.refused
+        assert move.refused_for in ("ShareMismatch", "NeverReady")
+    return True
+
+
 def a_first_revision_is_never_rejected(move: Move) -> bool:
     if move.world.status.stable or not move.before:
         return False
@@ -314,6 +330,7 @@ LAWS: tuple[Law, ...] = (
     a_failing_metric_rejects_in_every_step,
     silence_is_not_success,
     a_bake_ends_with_open_eyes,
+    a_share_that_is_not_seen_stops_the_step,
     a_first_revision_is_never_rejected,
     the_pointer_moves_only_at_the_end,
     a_rejection_moves_traffic_before_pods,

@@ -32,6 +32,7 @@ WORLDS = {  # so many, exactly: a family that shrinks by accident is seen
     "quiet": 22684,
     "lost": 1080,
     "brimming": 384,
+    "unseen": 6912,
 }
 Explored = tuple[Counter[str], set[tuple[State, State]]]
 

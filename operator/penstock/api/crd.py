@@ -79,6 +79,7 @@ COLUMNS = [
     _column("Weight", ".status.candidate.weight", "integer"),
     _column("Replicas", ".status.replicas", "integer"),
     _column("Age", ".metadata.creationTimestamp", "date"),
+    _column("Observed", ".status.candidate.observedShare", priority=1),
     _column("Model", ".spec.model.uri", priority=1),
     _column("URL", ".status.url", priority=1),
     _column("Message", _READY + ".message", priority=1),

@@ -98,6 +98,8 @@ class Serving(Tolerant):
     """Where this revision alone is reached inside the cluster, whatever its share."""
     weight: Percent100 = 0
     """Share in percent that the route was last seen to give it; without a gateway its part of the pods that serve."""
+    observed_share: ShortText | None = None
+    """Share of the requests that it was seen to answer while another is tried. Example: 94.8%."""
 
 
 class StepKind(StrEnum):
@@ -173,6 +175,35 @@ class Approved(Tolerant):
     """When."""
 
 
+class ConditionStatus(StrEnum):
+    """Truth of a condition."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
+class SeenShare(Tolerant):
+    """Requests of both revisions since the gateway confirmed the candidate's share."""
+
+    since: Time | None = None
+    """From when on requests count; absent while the gateway does not confirm the share."""
+    looked_at: Time | None = None
+    """End of the last window whose requests are counted here."""
+    candidate: Count = 0
+    """Requests of the candidate."""
+    stable: Count = 0
+    """Requests of the stable revision."""
+    candidate_edge: Count = 0
+    """Most requests of the candidate in one look; for the operator: scrapes of two revisions are that far apart."""
+    stable_edge: Count = 0
+    """Most requests of the stable revision in one look; for the operator."""
+    range: ShortText = ""
+    """Where the true share lies (a 99 % confidence sequence), and of how many requests."""
+    verified: ConditionStatus = ConditionStatus.UNKNOWN
+    """Whether the wanted share lies there; Unknown until that can be told."""
+
+
 class Trying(Tolerant):
     """The revision that is being tried."""
 
@@ -184,6 +215,10 @@ class Trying(Tolerant):
     """Where this revision alone is reached inside the cluster, whatever its share."""
     weight: Percent100 = 0
     """Share in percent that the route was last seen to give it."""
+    observed_share: ShortText | None = None
+    """Share of the requests that it was seen to answer in this step, by the servers' own counters. Example: 5.2%."""
+    seen: SeenShare | None = None
+    """How that share was counted; absent where it is not."""
     step: Count = 0
     """Steps that are behind it; messages count the present one from 1."""
     steps: Annotated[list[PlannedStep], Field(max_length=25)] = []
@@ -295,19 +330,11 @@ class Next(Tolerant):
     """Not before, or by when."""
 
 
-class ConditionStatus(StrEnum):
-    """Truth of a condition."""
-
-    TRUE = "True"
-    FALSE = "False"
-    UNKNOWN = "Unknown"
-
-
 class Condition(Tolerant):
     """One observed fact, as in the Kubernetes API conventions."""
 
     type: Annotated[ShortText, Field(json_schema_extra={"minLength": 1})]
-    """Ready, Available, Reconciling or Stalled; the last two are present only while they are True."""
+    """Ready, Available, Reconciling or Stalled, the last two only while they are True; TrafficVerified in a rollout."""
     status: ConditionStatus
     """True, False or Unknown."""
     reason: ShortText
@@ -346,4 +373,4 @@ class Status(Tolerant):
     url: ShortText = ""
     """Where clients reach the model inside the cluster; through a gateway its first host name and path."""
     conditions: Annotated[list[Condition], Field(max_length=16, json_schema_extra=list_map("type"))] = []
-    """Ready, Available, and Reconciling or Stalled while they are true."""
+    """Ready, Available, Reconciling or Stalled while they are true, TrafficVerified while a revision is tried."""

@@ -10,6 +10,7 @@ from penstock.checks.baked import baked
 from penstock.checks.free import free
 from penstock.checks.held import held
 from penstock.checks.judged import judged
+from penstock.checks.observed import observed
 from penstock.checks.ready import ready
 from penstock.checks.routed import routed
 from penstock.model.values import Step, Verdict, World
@@ -17,6 +18,7 @@ from penstock.model.values import Step, Verdict, World
 CHECKS: dict[str, Callable[[World, Step], Verdict]] = {
     "ready": ready,
     "routed": routed,
+    "observed": observed,
     "held": held,
     "judged": judged,
     "baked": baked,

@@ -1,4 +1,7 @@
-"""Verdicts -> conditions, as kstatus reads them: Ready always there, Reconciling and Stalled only while true."""
+"""Verdicts -> conditions, as kstatus reads them: Ready always there, Reconciling and Stalled only while true.
+
+TrafficVerified, which kstatus does not know, stands only while a revision is tried.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +24,7 @@ class Claim:
     outage: str = ""
     answers: str = ""
     following: Following | None = None
+    traffic: tuple[ConditionStatus, Reason, str] | None = None  # whether the share was seen; None where none is tried
 
 
 def conditions(world: World, before: Status, claim: Claim) -> list[Condition]:
@@ -28,27 +32,32 @@ def conditions(world: World, before: Status, claim: Claim) -> list[Condition]:
     return [_condition(world, before, fact) for fact in _facts(claim)]
 
 
-def _facts(claim: Claim) -> Iterable[tuple[str, bool, Reason, str]]:
-    yield "Ready", claim.ready, claim.reason, claim.message
+def _facts(claim: Claim) -> Iterable[tuple[str, ConditionStatus, Reason, str]]:
+    yield "Ready", _truth(claim.ready), claim.reason, claim.message
     yield (
         "Available",
-        claim.available,
+        _truth(claim.available),
         Reason.AVAILABLE if claim.available else Reason.UNAVAILABLE,
         (claim.answers or "the stable revision answers") if claim.available else claim.outage,
     )
     if claim.following:
         told = claim.following
         reason = Reason.FOLLOWING_METRICS if told.active else Reason.METRICS_MISSING
-        yield "ScalingActive", told.active, reason, told.message or "the autoscaler has numbers to follow"
+        yield "ScalingActive", _truth(told.active), reason, told.message or "the autoscaler has numbers to follow"
     if claim.stalled:
-        yield "Stalled", True, claim.reason, claim.message
+        yield "Stalled", ConditionStatus.TRUE, claim.reason, claim.message
     elif not claim.ready:
-        yield "Reconciling", True, claim.reason, claim.message
+        yield "Reconciling", ConditionStatus.TRUE, claim.reason, claim.message
+    if claim.traffic:
+        yield "TrafficVerified", *claim.traffic
 
 
-def _condition(world: World, before: Status, fact: tuple[str, bool, Reason, str]) -> Condition:
-    kind, value, reason, message = fact
-    status = ConditionStatus.TRUE if value else ConditionStatus.FALSE
+def _truth(value: bool) -> ConditionStatus:
+    return ConditionStatus.TRUE if value else ConditionStatus.FALSE
+
+
+def _condition(world: World, before: Status, fact: tuple[str, ConditionStatus, Reason, str]) -> Condition:
+    kind, status, reason, message = fact
     old = next((c for c in before.conditions if c.type == kind), None)
     since = old.last_transition_time if old and old.status == status else spell(world.now)
     return Condition(

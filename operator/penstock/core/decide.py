@@ -37,7 +37,7 @@ from penstock.api.rollout import OnBreach
 from penstock.api.status import Status, StepKind, Trying, VerdictName
 from penstock.checks import CHECKS, GATES
 from penstock.checks.free import holding
-from penstock.core import actions, adoption, evidence, moves, strategy
+from penstock.core import actions, adoption, evidence, moves, share, strategy
 from penstock.core.history import may_return
 from penstock.core.moves import Aim, Refusal, Turn
 from penstock.core.needs import explain, why
@@ -76,6 +76,7 @@ AT_DEADLINE = {
     Reason.WAITING_FOR_PODS: Reason.NEVER_READY,
     Reason.INSUFFICIENT_CAPACITY: Reason.INSUFFICIENT_CAPACITY,
     Reason.WAITING_FOR_ROUTE: Reason.ROUTE_NOT_PROGRAMMED,
+    Reason.SHARE_MISMATCH: Reason.SHARE_MISMATCH,
 }
 HOLDS = (Reason.PAUSED, Reason.FROZEN)
 
@@ -108,7 +109,8 @@ def advance(world: World) -> Turn:
     world = replace(world, status=found.status)
     obeyed = actions.obey(world)
     same = _candidate(obeyed.status) == _candidate(world.status)
-    world = replace(world, status=obeyed.status, answers=world.answers if same else {})
+    known = (world.answers, world.counted) if same else ({}, None)
+    world = replace(world, status=obeyed.status, answers=known[0], counted=known[1])
     moved = _move(world)
     return replace(moved, notices=found.notices + obeyed.notices + moved.notices)
 
@@ -159,7 +161,7 @@ def _say_what_for(world: World, turn: Turn) -> Turn:
 def _walk(world: World) -> Turn:
     """One look at the candidate, and what follows from it."""
     assert world.status.candidate
-    looked = evidence.look(world, world.status.candidate)
+    looked = share.look(world, evidence.look(world, world.status.candidate))
     return replace(_follow(world, looked), looked=looked)
 
 
@@ -168,6 +170,7 @@ def _follow(world: World, looked: Trying) -> Turn:
     before = world.status.candidate
     assert before
     world = _with(world, _exposed(_with(world, looked)))
+    world = _with(world, share.follow(world))
     step = strategy.present_step(world, before)
     told: tuple[Notice, ...] = ()
     failed = _failed_metric(world) if world.status.stable else None  # nothing to go back to: nothing to judge

@@ -44,6 +44,7 @@ WORDS = {
     Reason.WAITING_FOR_PODS: "when its pods are ready",
     Reason.INSUFFICIENT_CAPACITY: "when there is room for its pods and they are ready",
     Reason.WAITING_FOR_ROUTE: "when the gateway has confirmed the route",
+    Reason.SHARE_MISMATCH: "when its share of the requests is the one asked for",
     Reason.NOT_ENOUGH_EVIDENCE: "when there is enough evidence",
     Reason.METRICS_UNAVAILABLE: "when the metrics answer again",
     Reason.HOLDING_STEP: "if every metric passes",

@@ -49,6 +49,16 @@ def measure(metric: Asked, profile: Profile) -> Measure | Problem:
     return _BUILT_IN[metric.name](metric, profile)
 
 
+def requests(profile: Profile) -> Ratio | None:
+    """Counts all requests (each is a part of itself); None where the server shows no counter of them."""
+    counter = profile.get("requests")
+    if counter:
+        return Ratio(_selector(counter), _selector(counter))
+    latency = profile.get("latency")
+    counted = latency and Selector(latency["histogram"]["name"] + "_count", latency["histogram"].get("where", ""))
+    return Ratio(counted, counted) if counted else None
+
+
 def filled(found: Measure, key: tuple[str, str], side: tuple[str, str]) -> Measure:
     """A query that knows whom it is about, given as (namespace, name) and (revision, version); else unchanged."""
     if not isinstance(found, Query):

@@ -114,6 +114,8 @@ def enter(world: World, number: int, notice: Notice) -> Turn:
             "step": number,
             "step_started_at": spell(world.now),
             "shifted_at": None,
+            "observed_share": None,
+            "seen": None,
             "cleared_at": None,
             "waived": None,
             "deadline_at": deadline(world, seconds(candidate.steps[number].duration)),

@@ -20,6 +20,7 @@ from penstock.core import (
     payload,
     rotate,
     scaled,
+    share,
     strategy,
     switch,
     theirs,
@@ -72,7 +73,8 @@ def _seen(world: World, status: Status) -> Status:
         "leaving": [g for g in status.leaving if not _is_over(world, g)],
     }
     if status.stable:
-        update["stable"] = status.stable.model_copy(update=_reached(world, status.stable))
+        beside = {"observed_share": share.beside(status)}
+        update["stable"] = status.stable.model_copy(update=_reached(world, status.stable) | beside)
     if status.candidate:
         update["candidate"] = status.candidate.model_copy(update=_reached(world, status.candidate))
     return status.model_copy(update=update)
@@ -110,7 +112,9 @@ def _url(world: World) -> str:
 def _claim(world: World, turn: Turn, status: Status) -> Claim:
     outage = _outage(world, status)
     old = adoption.answering(world, status)
-    say = partial(Claim, available=not outage or bool(old), outage=outage, answers=old)
+    say = partial(
+        Claim, available=not outage or bool(old), outage=outage, answers=old, traffic=share.fact(world, status)
+    )
     for problem in (world.problem, world.fault):
         if problem:
             return say(ready=False, stalled=True, reason=problem.reason, message=problem.message)

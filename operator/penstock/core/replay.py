@@ -1,7 +1,8 @@
 """Recorded looks judged again from nothing, by the code that judged them first, and whether the outcome is the same.
 
 What the metrics say is decided anew: the evidence, the verdicts, a rejection by a metric, and that a judged step was
-left only when all metrics had passed. Pods, routes, people and calendars are in no record: waits for them are believed.
+left only when all metrics had passed. Pods, routes, shares, people and calendars are in no record: waits for them are
+believed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -171,15 +171,15 @@ def _compile(step: PlannedStep, full: int, waived: bool) -> Step:
 
 
 def _checks(step: PlannedStep, waived: bool) -> tuple[str, ...]:
-    """What must hold to leave a step. A person may waive time, evidence, approval; never readiness or a freeze."""
+    """What must hold to leave a step. A person may waive all but readiness, the route and a freeze."""
     if step.kind is StepKind.FULL:
         return "ready", "routed"
     if waived:
         return ("ready", "routed") if step.kind is StepKind.BAKE else ("ready", "routed", "free")
     if step.kind is StepKind.BAKE:
-        return "ready", "routed", "held", "baked"
+        return "ready", "routed", "observed", "held", "baked"
     judged = ("judged",) if step.judged else ()
-    return "ready", "routed", "held", *judged, "free", "approved"
+    return "ready", "routed", "observed", "held", *judged, "free", "approved"
 
 
 def step_after(candidate: Trying) -> int | None:

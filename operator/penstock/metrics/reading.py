@@ -58,6 +58,7 @@ def read(question: Question, see: See) -> Answer:
 def _cut(question: Question, found: Found) -> Found:
     """Only the samples that the question alone would have brought; another one of the batch may have wanted more."""
     since, until = span_of(question)
+    since = max(since, question.since.timestamp()) if question.since else since
     cut = {labels: [each for each in samples if since < each[0] <= until] for labels, samples in found.items()}
     return {labels: samples for labels, samples in cut.items() if samples}
 

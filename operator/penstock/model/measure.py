@@ -75,7 +75,11 @@ class Arm:
 
 @dataclass(frozen=True)
 class Question:
-    """One metric over one window (start, end]: the candidate, and the stable revision where it is compared."""
+    """One metric over one window (start, end]: the candidate, and the stable revision where it is compared.
+
+    With `since` nothing that was sampled before is read, not even to begin with: what grew until the first sample after
+    it belongs to the time before.
+    """
 
     source: str
     namespace: str
@@ -83,6 +87,7 @@ class Question:
     stable: Arm | None
     start: datetime
     end: datetime
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,10 @@ class Reason(StrEnum):
         "WaitingForRoute",
         "The gateway has not confirmed the wanted weights yet; look at the route's status.",
     )
+    SHARE_MISMATCH = (
+        "ShareMismatch",
+        "The gateway says that it has the share, and the servers' counters show another; the message names both.",
+    )
     HOLDING_STEP = "HoldingStep", "The step's share is routed and its duration runs."
     NOT_ENOUGH_EVIDENCE = (
         "NotEnoughEvidence",
@@ -54,6 +58,10 @@ class Reason(StrEnum):
     STEP_ENTERED = "StepEntered", "The candidate passed a step and enters the next."
     PROMOTED = "Promoted", "The candidate passed every step and is now stable."
     BAKING = "Baking", "The candidate has all traffic; the old revision stays warm until the bake ends."
+    SHARE_SEEN = "ShareSeen", "The share of requests that the candidate answers is the one asked for."
+    TOO_FEW_REQUESTS = "TooFewRequests", "Too few requests were counted to tell the candidate's share."
+    NO_COUNTERS = "NoCounters", "Nothing counts the requests of both revisions; the message says what is missing."
+    NOT_A_SHARE = "NotAShare", "A step of copies, a cohort or a preview: it gives no share of all requests."
     PAUSED = "Paused", "A person has paused the rollout; remove the annotation penstock.dev/pause to go on."
     RESUMED = "Resumed", "The pause was taken away."
     FROZEN = "Frozen", "A freeze window holds: no step forward until it ends; a return is always possible."

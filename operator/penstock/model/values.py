@@ -224,6 +224,7 @@ class World:
     rival: str = ""  # somebody else's autoscaler on a Deployment of ours
     answers: Mapping[int, Answer] = field(default_factory=dict)
     asked: frozenset[int] = frozenset()  # those of the answers that were asked for in this very turn
+    counted: Answer | None = None  # all requests of candidate and stable, where that was asked for in this very turn
     annotations: Mapping[str, str] = field(default_factory=dict)
     verified: bool = True
     room: Room | None = None

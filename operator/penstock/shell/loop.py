@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from penstock.api.fields import seconds
-from penstock.core import preflight
+from penstock.core import preflight, share
 from penstock.core.evidence import questions
 from penstock.core.plan import decide
 from penstock.metrics import Source
@@ -38,6 +38,7 @@ from penstock.shell.telemetry import Telemetry
 
 log = logging.getLogger("penstock.loop")
 SOONEST = 0.05
+REQUESTS = -1  # among the questions, which are numbered as the metrics are: the one about all requests
 LONGEST_WAIT = 1.0  # seconds
 LATEST = (
     30.0  # a wall clock that was set back and forth must not leave a rollout asleep; a look at memory costs nothing
@@ -194,7 +195,9 @@ class Loop:
                 self.queue.add_after(key, pause)
             return replace(world, answers=known)
         self.asked[key] = world.now
-        answers = await self._answers(due, self._window(world))
+        counted = share.question(world)
+        answers = await self._answers(due | ({REQUESTS: counted} if counted else {}), self._window(world))
+        world = replace(world, counted=answers.pop(REQUESTS, None))
         self.silent[key] = {index: a for index, a in answers.items() if isinstance(a, Silence)}
         return replace(world, answers=answers, asked=frozenset(due))
 

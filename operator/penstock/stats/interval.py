@@ -45,6 +45,19 @@ def difference(candidate: tuple[int, int], stable: tuple[int, int], alpha: float
     return mine[0] - home[1], mine[1] - home[0]
 
 
+def part(mine: int, home: int, edges: tuple[int, int], alpha: float) -> Interval:
+    """Lowest and highest plausible part that `mine` is of all that is counted in two arms.
+
+    The two are read at different times: each for the first and the last time a little earlier or later than the other.
+    In the time that both cover there are at least `mine` less edges[0] and `home` less edges[1], and at most all of
+    them. Where each request goes to one arm by the same chance, whatever became of those before, `bounds` holds for
+    that time at every look (a binomial confidence sequence). It rises with the one arm and falls with the other, so its
+    ends at the extremes hold for what is not known.
+    """
+    fewest, others = max(0, mine - edges[0]), max(0, home - edges[1])
+    return bounds(fewest, fewest + home, alpha)[0], bounds(mine, mine + others, alpha)[1]
+
+
 def _log_beta(a: float, b: float) -> float:
     return lgamma(a) + lgamma(b) - lgamma(a + b)
 
