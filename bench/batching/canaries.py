@@ -12,8 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bench.batching.exporter import place
+from penstock.api.condition import SeenShare
 from penstock.api.spec import Spec
-from penstock.api.status import SeenShare, Serving, Status, Trying
+from penstock.api.status import Serving, Status, Trying
 from penstock.core import evidence, share, strategy
 from penstock.metrics import Source
 from penstock.metrics.http import Http, Request

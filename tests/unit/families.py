@@ -5,17 +5,8 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from penstock.api.status import (
-    Acted,
-    Approved,
-    ConditionStatus,
-    Ended,
-    Leaving,
-    Refused,
-    SeenShare,
-    Status,
-    StepKind,
-)
+from penstock.api.condition import ConditionStatus, SeenShare
+from penstock.api.status import Acted, Approved, Ended, Leaving, Refused, Status, StepKind
 from penstock.model.room import Room
 from penstock.model.values import RouteSeen, World
 from tests.unit.worlds import (

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 
+from penstock.api.condition import ConditionStatus
 from penstock.api.fields import seconds
-from penstock.api.status import ConditionStatus, StepKind, Trying, VerdictName
+from penstock.api.status import StepKind, Trying, VerdictName
 from penstock.checks.free import holding
 from penstock.core import measures, strategy, traffic
 from penstock.core.decide import EDGES, state_of

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from penstock.api.status import ConditionStatus, SeenShare, StepKind, Trying
+from penstock.api.condition import ConditionStatus, SeenShare
+from penstock.api.status import StepKind, Trying
 from penstock.core import share
 from penstock.core.moves import enter
 from penstock.core.plan import decide

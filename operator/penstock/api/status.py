@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from penstock.api.condition import Condition, SeenShare
 from penstock.api.fields import Count, Percent100, ShortText, Text, Time, Tolerant, list_map
 from penstock.api.planned import PlannedSticky
 from penstock.api.scaled import Scaled
@@ -175,35 +176,6 @@ class Approved(Tolerant):
     """When."""
 
 
-class ConditionStatus(StrEnum):
-    """Truth of a condition."""
-
-    TRUE = "True"
-    FALSE = "False"
-    UNKNOWN = "Unknown"
-
-
-class SeenShare(Tolerant):
-    """Requests of both revisions since the gateway confirmed the candidate's share."""
-
-    since: Time | None = None
-    """From when on requests count; absent while the gateway does not confirm the share."""
-    looked_at: Time | None = None
-    """End of the last window whose requests are counted here."""
-    candidate: Count = 0
-    """Requests of the candidate."""
-    stable: Count = 0
-    """Requests of the stable revision."""
-    candidate_edge: Count = 0
-    """Most requests of the candidate in one look; for the operator: scrapes of two revisions are that far apart."""
-    stable_edge: Count = 0
-    """Most requests of the stable revision in one look; for the operator."""
-    range: ShortText = ""
-    """Where the true share lies (a 99 % confidence sequence), and of how many requests."""
-    verified: ConditionStatus = ConditionStatus.UNKNOWN
-    """Whether the wanted share lies there; Unknown until that can be told."""
-
-
 class Trying(Tolerant):
     """The revision that is being tried."""
 
@@ -328,23 +300,6 @@ class Next(Tolerant):
     """In words."""
     at: Time | None = None
     """Not before, or by when."""
-
-
-class Condition(Tolerant):
-    """One observed fact, as in the Kubernetes API conventions."""
-
-    type: Annotated[ShortText, Field(json_schema_extra={"minLength": 1})]
-    """Ready, Available, Reconciling or Stalled, the last two only while they are True; TrafficVerified in a rollout."""
-    status: ConditionStatus
-    """True, False or Unknown."""
-    reason: ShortText
-    """One of the documented reasons."""
-    message: Text = ""
-    """A sentence for the person on call, with the numbers or the fix in it."""
-    observed_generation: Annotated[int, Field(ge=0)] = 0
-    """metadata.generation that this speaks of."""
-    last_transition_time: Time
-    """When `status` last changed."""
 
 
 class Status(Tolerant):

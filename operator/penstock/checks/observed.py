@@ -4,7 +4,7 @@ Only a share that is surely another waits. Few requests, or no counters, are no 
 needs its own evidence.
 """
 
-from penstock.api.status import ConditionStatus, SeenShare
+from penstock.api.condition import ConditionStatus, SeenShare
 from penstock.model.reasons import Reason
 from penstock.model.values import Outcome, Step, Verdict, World
 

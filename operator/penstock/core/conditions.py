@@ -6,7 +6,8 @@ TrafficVerified, which kstatus does not know, stands only while a revision is tr
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from penstock.api.status import Condition, ConditionStatus, Status
+from penstock.api.condition import Condition, ConditionStatus
+from penstock.api.status import Status
 from penstock.model.reasons import Reason
 from penstock.model.schedule import spell
 from penstock.model.values import Following, World

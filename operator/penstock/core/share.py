@@ -15,7 +15,8 @@ until a later count holds the wanted share and rules out the one that was seen.
 from dataclasses import replace
 from datetime import timedelta
 
-from penstock.api.status import ConditionStatus, SeenShare, Serving, Status, Trying
+from penstock.api.condition import ConditionStatus, SeenShare
+from penstock.api.status import Serving, Status, Trying
 from penstock.checks.observed import mismatch
 from penstock.checks.routed import routed
 from penstock.core.measures import requests
