@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests.fake.clock import run
+from tests.fake.store import Ref
 from tests.sim.machine import Sim, model
 
 
@@ -16,8 +17,8 @@ class Stamping(Sim):
     taken: str = ""
     ahead: timedelta = timedelta()  # its clock, of the operator's
 
-    def _accept(self, generation: int) -> None:
-        super()._accept(generation)
+    def _accept(self, ref: Ref, generation: int) -> None:
+        super()._accept(ref, generation)
         self.taken = (self.now() + self.ahead).strftime("%Y-%m-%dT%H:%M:%SZ")
 
         def stamp(status: dict[str, Any]) -> None:
@@ -25,7 +26,7 @@ class Stamping(Sim):
                 for condition in parent["conditions"]:
                     condition["lastTransitionTime"] = self.taken
 
-        self._status(("HTTPRoute", "ml", "churn"), stamp)
+        self._status(ref, stamp)
 
 
 async def ready_since(sim: Sim) -> float:
