@@ -21,7 +21,8 @@ from tests.sim.ends import FOR_PEOPLE, calm, complaints, ready_of, wait_until_qu
 from tests.sim.gate import carried_by
 from tests.sim.laws import Broken, Court
 from tests.sim.machine import Nature
-from tests.sim.rough import Flapping, Landed, Rough
+from tests.sim.noted import Flapping, Landed
+from tests.sim.rough import Rough
 
 REGRESSIONS = Path(__file__).with_name("regressions.json")
 MOMENTS = ("now", "now", "now", "before a write", "after a write", "while asking")

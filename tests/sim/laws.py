@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.sim.rough import Landed, Rough
+from tests.sim.noted import Landed
+from tests.sim.rough import Rough
 
 Object = dict[str, Any]
 OURS = {

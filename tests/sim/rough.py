@@ -6,62 +6,20 @@ pods really were. Nothing here is random; a story decides (`histories.py`).
 """
 
 import asyncio
-import sys
-import traceback
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from zlib import crc32
 
 from penstock.model.kinds import KINDS
 from penstock.model.measure import Answer, Counts, Histogram, Levels, Query, Question, Ratio, Selector, Shapes, Silence
-from tests.sim.gate import Carried, Gate, carried_by, values_since
+from tests.sim.gate import Gate, carried_by, values_since
 from tests.sim.machine import START, Nature, Object, Sim
+from tests.sim.noted import Ear, Landed, Told, Turn
 from tests.sim.wire import RoughKube, Wire, Write
 
 T = TypeVar("T")
-Told = tuple[float, str, bool, Counts]  # an answer: when, about whom, compared, counts
-
-
-@dataclass
-class Flapping(Nature):
-    """A version whose pods come and go so many times before they stay."""
-
-    flaps: int = 0
-
-
-@dataclass
-class Turn:
-    """The operator's present turn: what it can know, what it was told, and whether it has recorded anything."""
-
-    began: float
-    known: float
-    recorded: bool = False
-    told: list[Told] = field(default_factory=list)
-
-
-@dataclass
-class Landed:
-    """A write of the operator, with what it changed."""
-
-    write: Write
-    before: Object | None
-    carried: Carried = field(default_factory=Carried)  # what the gate did before
-    changes: list[tuple[str, Object]] = field(default_factory=list)
-
-
-class Ear:
-    """Stands for the counter of bugs, and remembers what they were."""
-
-    def __init__(self) -> None:
-        self.bugs: list[str] = []
-
-    def inc(self) -> None:
-        """An unexpected error ended a turn."""
-        error = sys.exc_info()[1]
-        where = traceback.extract_tb(error.__traceback__)[-1] if error else None
-        self.bugs.append(f"{error!r} at {where.filename.rpartition('/')[2]}:{where.lineno}" if where else repr(error))
 
 
 @dataclass

@@ -11,7 +11,7 @@ from penstock.model.reasons import Reason
 from penstock.model.values import Outcome, Workload
 from penstock.shell.cache import FOLLOWING, Cache, project
 from penstock.shell.endpoints import Endpoints, reached, read
-from penstock.shell.observe import observe
+from penstock.shell.observe import Means, observe
 from tests.sim.machine import START, model
 from tests.unit.test_decide import settled_at
 from tests.unit.worlds import V2
@@ -70,7 +70,7 @@ def test_only_a_number_is_kept_of_a_slice() -> None:
 
 
 def seen(cache: Cache) -> Workload:
-    world = observe(cache, ("ml", "churn"), START, frozenset({"default"}))
+    world = observe(cache, ("ml", "churn"), START, Means(frozenset({"default"})))
     assert world and not {kind for kind, _ in world.owned} & set(FOLLOWING)
     return world.workloads[NAME]
 

@@ -105,12 +105,12 @@ def test_one_pod_that_makes_room_for_another_leaves_no_share_to_split() -> None:
 
 
 CHECKS = {
-    StepKind.SHADOW: ("ready", "routed", "held", "judged", "free", "approved"),
-    StepKind.COHORT: ("ready", "routed", "held", "judged", "free", "approved"),
-    StepKind.CANARY: ("ready", "routed", "held", "judged", "free", "approved"),
-    StepKind.PREVIEW: ("ready", "routed", "held", "free", "approved"),
+    StepKind.SHADOW: ("ready", "routed", "observed", "held", "judged", "free", "approved"),
+    StepKind.COHORT: ("ready", "routed", "observed", "held", "judged", "free", "approved"),
+    StepKind.CANARY: ("ready", "routed", "observed", "held", "judged", "free", "approved"),
+    StepKind.PREVIEW: ("ready", "routed", "observed", "held", "free", "approved"),
     StepKind.FULL: ("ready", "routed"),
-    StepKind.BAKE: ("ready", "routed", "held", "baked"),
+    StepKind.BAKE: ("ready", "routed", "observed", "held", "baked"),
 }
 WAIVED = dict.fromkeys(StepKind, ("ready", "routed", "free")) | {
     StepKind.FULL: ("ready", "routed"),
