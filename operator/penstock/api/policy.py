@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from penstock.api.fields import DURATION, Frozen, Name, ObjectName, ShortText, cel, rules, worded
+from penstock.api.fields import Duration, Frozen, Name, ObjectName, ShortText, cel, rules, worded
 from penstock.api.serving import LocalReference
 
 _HEADER = r"^[A-Za-z0-9][-A-Za-z0-9_]*$"
@@ -20,11 +20,6 @@ HeaderName = Annotated[
     str,
     StringConstraints(pattern=_HEADER, max_length=64),
     worded(_HEADER, "must be the name of a header such as x-api-key: only letters, digits, - and _"),
-]
-Timeout = Annotated[
-    str,
-    StringConstraints(pattern=DURATION, max_length=24),
-    worded(DURATION, "must be a duration above 0 such as 300ms, 15s or 2m", "self.matches('[1-9]')"),
 ]
 Bytes = Annotated[
     str,
@@ -172,8 +167,9 @@ class Policy(Frozen):
         )
     )
 
-    timeout: Timeout | None = None
-    """Longest time for one request with all its retries; then it is answered with 504. Default: the gateway's. Example: 30s."""
+    timeout: Duration | None = None
+    """Longest time for one request with all its retries; then it is answered with 504. 0s: as long as it takes, for streams
+    of tokens. Default: the gateway's (Envoy: 15s). Example: 30s."""
     retries: Retries | None = None
     """When a failed request is sent once more. Default: the gateway's. Example: {attempts: 2}."""
     rate_limit: RateLimit | None = None
