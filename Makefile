@@ -57,6 +57,7 @@ e2e: venv
 
 nightly: venv ## the long proofs; the report goes to docs/reports/
 	@$(PY) -m pytest -q -p no:cacheprovider tests/nightly
+	@STORIES=all STORIES_REPORT=docs/reports/stories.md $(PY) -m pytest -q -p no:cacheprovider tests/e2e/test_stories.py
 
 bench: venv ## false rollbacks and detection, ours and others', simulated; the report goes to docs/reports/
 	@$(PY) -m bench.evidence

@@ -166,6 +166,10 @@ class Scaling(Frozen):
                 "maxReplicas and metrics go together: set both to autoscale, or neither for a fixed number of replicas",
             ),
             cel(
+                "has(self.maxReplicas) || !has(self.schedules) || !self.schedules.exists(s, has(s.maxReplicas))",
+                "schedules.maxReplicas needs an autoscaler: set scaling.maxReplicas and metrics",
+            ),
+            cel(
                 "!has(self.fallback) || has(self.maxReplicas)", "fallback needs maxReplicas: a fixed number needs none"
             ),
             cel(

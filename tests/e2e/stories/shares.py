@@ -10,7 +10,7 @@ from tests.e2e.stories.scene import NAMESPACE, Object, Scene
 # A step that only a person ends; and one that is long enough for some hundred requests.
 LONG: dict[str, Any] = {"canary": {"steps": [{"weight": 20, "duration": "30m"}]}}
 TWO: dict[str, Any] = {"canary": {"steps": [{"weight": 20, "duration": "4s"}, {"weight": 60, "duration": "30s"}]}}
-RATE, ENOUGH = 10.0, 2000
+RATE, ENOUGH = 25.0, 2000
 
 
 def verified(scene: Scene) -> Object:
