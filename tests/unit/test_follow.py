@@ -48,6 +48,13 @@ def test_the_metric_that_asks_for_most_is_named() -> None:
     assert cpu and cpu.why == "cpu 77 of 70"
 
 
+def test_a_metric_without_a_value_leaves_an_empty_entry() -> None:
+    empty = {"type": ""}
+    found = follow(live(SEES, metrics=(empty, RATE)))
+    assert found and found.why == "requestsPerSecond 16.25 of 10"
+    assert follow(live(SEES, metrics=(empty,))), "an event that cannot be read would be lost"
+
+
 def replace_rate(value: str) -> dict[str, Any]:
     return {"type": "External", "external": {**RATE["external"], "current": {"averageValue": value}}}
 

@@ -57,9 +57,12 @@ def _asked(spec: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[tuple
 
 
 def _part(metric: Mapping[str, Any]) -> str:
-    """The key under which a metric of a type has its fields: ContainerResource's is containerResource."""
-    kind = str(metric["type"])
-    return kind[0].lower() + kind[1:]
+    """The key under which a metric of a type has its fields: ContainerResource's is containerResource.
+
+    The controller leaves an entry without type where a metric had no value.
+    """
+    kind = str(metric.get("type", ""))
+    return kind[:1].lower() + kind[1:]
 
 
 def _is_of(seen: Mapping[str, Any], part: str, name: str) -> bool:
