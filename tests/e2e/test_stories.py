@@ -63,7 +63,7 @@ STORIES: dict[str, Story] = {
 
 
 # What takes minutes by its subject, and is told at night: STORIES=all tells everything.
-NIGHTLY = ("share-seen", "share-stolen", "streams-scaled-down", "sticky-abort", "grpc", "api-key")
+NIGHTLY = ("share-seen", "share-stolen", "streams-scaled-down", "sticky-abort", "grpc", "api-key", "limits")
 ASKED = os.environ.get("STORIES", "")
 NAMES = list(STORIES) if ASKED == "all" else ASKED.split() or [name for name in STORIES if name not in NIGHTLY]
 

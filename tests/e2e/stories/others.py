@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 from examples.demo.records import Answer
+from penstock.model.schedule import read
 from tests.e2e.stories.crowd import Crowd, versions
 from tests.e2e.stories.scene import NAMESPACE, Scene
 
@@ -113,8 +114,10 @@ async def _cohort(scene: Scene, match: dict[str, str], headers: dict[str, str]) 
     await scene.apply("v2", wish)
     await scene.step(0)
     begin = time.time()
-    await scene.until(lambda s: s.candidate.get("step") == 1 or s.status["stable"]["version"] == "v2")
-    seen = [versions(a for a in c.answers if begin + 0.5 < a.sent < time.time() - 0.7) for c in (others, cohort)]
+    await scene.until(lambda s: any(_step(x.seen) == 1 for x in s.sights("ModelDeployment")))
+    last = next(x.seen for x in scene.sights("ModelDeployment") if _step(x.seen) == 1)
+    ended = read(last["status"]["candidate"]["stepStartedAt"]).timestamp()  # however late the watch tells of it
+    seen = [versions(a for a in c.answers if begin + 0.5 < a.sent < ended - 0.7) for c in (others, cohort)]
     assert set(seen[0]) == {"v1"}, seen
     assert set(seen[1]) == {"v2"}, seen
     await scene.settled("v2")
