@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from penstock.api.fields import Duration, Factor, Frozen, Name, Percent, Period, cel, rules, worded
 from penstock.api.series import ONE_HISTOGRAM, Series
 
-_NAME = r"^[a-zA-Z][a-zA-Z0-9]*$"
+METRIC_NAME = r"^[a-zA-Z][a-zA-Z0-9]*$"
 _LABEL = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
 _LIMIT = r"^-?[0-9]{1,9}([.][0-9]{1,9})?%?$"
 
@@ -22,16 +22,17 @@ LEVELS = ("requestsPerSecond", "inFlight", "queueDepth", "kvCacheUsage")
 SHIFT = "latencyShift"
 
 
-def _one_of(names: tuple[str, ...]) -> str:
-    return f"self.name in [{', '.join(repr(name) for name in names)}]"
+def one_of(names: tuple[str, ...]) -> str:
+    """CEL that says whether a metric has one of these names; whole, so that it can be negated."""
+    return f"(self.name in [{', '.join(repr(name) for name in names)}])"
 
 
-_SHARE = f"({_one_of(SHARES)} || has(self.ratio) && !has(self.ratio.by))"
-_LEVEL = f"({_one_of(LEVELS)} || has(self.value))"
-_SHIFTED = f"({_one_of((SHIFT,))} || has(self.shift))"
+_SHARE = f"({one_of(SHARES)} || has(self.ratio) && !has(self.ratio.by))"
+_LEVEL = f"({one_of(LEVELS)} || has(self.value))"
+_SHIFTED = f"({one_of((SHIFT,))} || has(self.shift))"
 _FOUND = " + ".join(
     f"({rule} ? 1 : 0)"
-    for rule in (_one_of((*SHARES, *LEVELS, SHIFT)), "has(self.ratio)", "has(self.value)", "has(self.shift)")
+    for rule in (one_of((*SHARES, *LEVELS, SHIFT)), "has(self.ratio)", "has(self.value)", "has(self.shift)")
 )
 
 Limit = Annotated[
@@ -135,7 +136,7 @@ class Metric(Frozen):
             ),
             cel("!has(self.maxDisparity) || !has(self.max)", "maxDisparity stands for max: give only one of them"),
             cel(
-                f"{_one_of(SLOW)} == has(self.threshold)",
+                f"{one_of(SLOW)} == has(self.threshold)",
                 f"threshold belongs to {', '.join(SLOW)} and only there: what takes longer is slow, for example 300ms",
             ),
             cel("!has(self.tolerance) || has(self.compare)", "tolerance needs compare: Stable"),
@@ -164,8 +165,8 @@ class Metric(Frozen):
 
     name: Annotated[
         str,
-        StringConstraints(pattern=_NAME, min_length=1, max_length=63),
-        worded(_NAME, "must be letters and digits, such as errorRate or accuracy"),
+        StringConstraints(pattern=METRIC_NAME, min_length=1, max_length=63),
+        worded(METRIC_NAME, "must be letters and digits, such as errorRate or accuracy"),
     ]
     """Of bad events out of all: errorRate (requests that the server failed), slowRate (slower than `threshold`),
     timeToFirstToken and timePerOutputToken (language models, slower than `threshold`).

@@ -7,23 +7,17 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
-from penstock.api.analysis import LEVELS, SLOW, Counters, Reading
+from penstock.api.analysis import LEVELS, METRIC_NAME, SLOW, Counters, Reading, one_of
 from penstock.api.fields import Duration, Frozen, Name, Period, cel, limit, list_map, rules, worded
 from penstock.api.window import WINDOW_RULES, Window
 
-_NAME = r"^[a-zA-Z][a-zA-Z0-9]*$"
 _TARGET = r"^[0-9]{1,9}([.][0-9]{1,3})?%?$"
 
 # What the kubelet measures: a percentage of the container's request. All other names are live metrics of the model.
 RESOURCES = ("cpu", "memory")
 SHARES = ("errorRate", *SLOW)
 
-
-def _one_of(names: tuple[str, ...]) -> str:
-    return f"(self.name in [{', '.join(repr(name) for name in names)}])"
-
-
-_SHARE = f"({_one_of(SLOW)} || has(self.ratio))"
+_SHARE = f"({one_of(SLOW)} || has(self.ratio))"
 
 Target = Annotated[
     str,
@@ -50,13 +44,13 @@ class ScalingMetric(Frozen):
     model_config = ConfigDict(
         json_schema_extra=rules(
             cel(
-                f"({_one_of((*RESOURCES, *LEVELS, *SLOW))} ? 1 : 0) + (has(self.ratio) ? 1 : 0)"
+                f"({one_of((*RESOURCES, *LEVELS, *SLOW))} ? 1 : 0) + (has(self.ratio) ? 1 : 0)"
                 " + (has(self.value) ? 1 : 0) == 1",
                 f"give one of {', '.join((*RESOURCES, *LEVELS, *SLOW))} as name, or a name of your own with exactly one"
                 " of ratio and value",
             ),
             cel(
-                f"{_one_of(SLOW)} == has(self.threshold)",
+                f"{one_of(SLOW)} == has(self.threshold)",
                 f"threshold belongs to {', '.join(SLOW)} and only there: what takes longer is slow, for example 300ms",
             ),
             cel(
@@ -64,13 +58,13 @@ class ScalingMetric(Frozen):
             ),
             cel(
                 f"type(self.target) == int ? !{_SHARE} : string(self.target).endsWith('%') == {_SHARE}"
-                f" || {_one_of(RESOURCES)}",
+                f" || {one_of(RESOURCES)}",
                 'the target of a share of requests (slowRate, ratio, ...) is a percentage in quotes such as "5%";'
                 " that of a value is a number for each replica",
                 fieldPath=".target",
             ),
             cel(
-                f"!{_one_of(RESOURCES)} || !has(self.source)",
+                f"!{one_of(RESOURCES)} || !has(self.source)",
                 "cpu and memory have no source: the kubelet measures them",
             ),
         )
@@ -78,8 +72,8 @@ class ScalingMetric(Frozen):
 
     name: Annotated[
         str,
-        StringConstraints(pattern=_NAME, min_length=1, max_length=63),
-        worded(_NAME, "must be letters and digits, such as requestsPerSecond"),
+        StringConstraints(pattern=METRIC_NAME, min_length=1, max_length=63),
+        worded(METRIC_NAME, "must be letters and digits, such as requestsPerSecond"),
     ]
     """cpu or memory, as a percentage of the container's request; requestsPerSecond, inFlight, queueDepth or
     kvCacheUsage for each replica; slowRate, timeToFirstToken or timePerOutputToken, as the share of requests that are
