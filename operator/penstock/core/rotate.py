@@ -43,9 +43,9 @@ def turnout(world: World, status: Status) -> Turnout:
 
 def _stays(world: World, status: Status) -> bool:
     """Never flee to an unready home: while no pod of it is ready, whoever answers goes on, unless it is to get all."""
-    if not status.stable or not world.route or _ready(world, status.stable.revision):
+    if not status.stable or not world.route or traffic.ready_pods(world, status.stable.revision):
         return False
-    answers = any(_ready(world, name) for name in world.route.weights)
+    answers = any(traffic.ready_pods(world, name) for name in world.route.weights)
     return answers and traffic.exposure(world, status) < 100
 
 
@@ -96,7 +96,3 @@ def _chosen(world: World, sides: tuple[str, str], pair: rotation.Pair) -> set[st
 
 def _labels(world: World, pods: Iterable[Pod], rotated: bool) -> tuple[Manifest, ...]:
     return tuple(make_label(world, pod, rotated) for pod in pods)
-
-
-def _ready(world: World, revision: str) -> int:
-    return world.workloads[revision].ready if revision in world.workloads else 0

@@ -37,7 +37,7 @@ def _present(world: World, status: Status) -> Step | None:
 def _arrived(world: World, status: Status, step: Step) -> bool:
     """The candidate has the pods that the step needs, or had them and still has some."""
     assert status.candidate
-    ready = _ready(world, status.candidate.revision)
+    ready = ready_pods(world, status.candidate.revision)
     # Where stable pods make room, the last of them goes only after its traffic: all but one pod must do until then.
     enough = max(1, step.replicas - 1) if status.candidate.replaces and step.weight == 100 else step.replicas
     return ready >= enough or (ready > 0 and status.candidate.shifted_at is not None)
@@ -64,7 +64,7 @@ def _can_carry(world: World, status: Status) -> int:
     Unless it gave its pods away for the candidate's (capacityPolicy Replace): then traffic returns as they do.
     """
     assert world.spec and status.stable
-    ready = _ready(world, status.stable.revision)
+    ready = ready_pods(world, status.stable.revision)
     gave = any(gone.replaced for gone in status.leaving) and not status.candidate
     if not gave or not ready:
         return 100 if ready else 0
@@ -75,9 +75,9 @@ def _can_carry(world: World, status: Status) -> int:
 def _stretched(world: World, home: tuple[str, int], standing: dict[str, int]) -> dict[str, int]:
     """The home gets what it can carry; the rest stays with whoever has it and can answer."""
     name, can = home
-    others = {n: w for n, w in standing.items() if n != name and w and _ready(world, n)}
+    others = {n: w for n, w in standing.items() if n != name and w and ready_pods(world, n)}
     if not others:
-        return standing if not _ready(world, name) else {n: 100 if n == name else 0 for n in standing}
+        return standing if not ready_pods(world, name) else {n: 100 if n == name else 0 for n in standing}
     keeper = max(others, key=lambda n: others[n])
     return {n: can if n == name else 100 - can if n == keeper else 0 for n in standing}
 
@@ -119,7 +119,7 @@ def _first(world: World, status: Status, given: int) -> dict[str, int]:
 def exposure(world: World, status: Status) -> int:
     """Percent of the traffic that the candidate should get now: never ahead of its pods, none while none is ready."""
     candidate = status.candidate
-    if not candidate or not _ready(world, candidate.revision):
+    if not candidate or not ready_pods(world, candidate.revision):
         return 0
     step = present_step(world, candidate)
     if step.weight not in (0, 100) and not drawing.is_laid(world, candidate):
@@ -150,12 +150,13 @@ def named(world: World, status: Status) -> dict[str, tuple[str, ...]]:
     made: dict[str, tuple[str, ...]] = {}
     if status.stable:
         made[status.stable.revision] = ("stable", status.stable.revision)
-    if status.candidate and _ready(world, status.candidate.revision):
+    if status.candidate and ready_pods(world, status.candidate.revision):
         made[status.candidate.revision] = ("candidate", status.candidate.revision)
     return made
 
 
-def _ready(world: World, revision: str) -> int:
+def ready_pods(world: World, revision: str) -> int:
+    """Pods of a revision that can answer."""
     return world.workloads.get(revision, Workload()).ready
 
 
