@@ -67,7 +67,6 @@ async def run(config: Settings, kubeconfig: str | None) -> int:
     jar = aiohttp.DummyCookieJar()  # what one source sets is no other's business
     async with aiohttp.ClientSession(trust_env=False, cookie_jar=jar) as session:
         sources = {n: SOURCES[s.type](n, s.model_dump(), session) for n, s in config.metric_sources.items()}
-        sinks = {n: s.sink() for n, s in config.payload_sinks.items()}
         loop = Loop(
             kube,
             watch.cache,
@@ -76,9 +75,7 @@ async def run(config: Settings, kubeconfig: str | None) -> int:
             telemetry,
             rooms=Rooms(kube),
             verified=config.verified_actions,
-            platform=config.platform,
-            warmup_image=config.warmup_image,
-            sinks=sinks,
+            platform=config.given,
         )
         telemetry.depth.set_function(queue.depth)
         telemetry.age.set_function(queue.oldest)

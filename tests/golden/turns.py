@@ -16,6 +16,7 @@ from penstock.core.plan import decide
 from penstock.core.resolve import resolve
 from penstock.core.template import make_snapshot, wanted_revision
 from penstock.model.names import ANNOTATION_APPLIED
+from penstock.model.platform import Platform
 from penstock.model.schedule import spell
 from penstock.model.values import Config, Manifest, Pod, RouteSeen, Said, Snapshot, Workload, World
 from penstock.routing import router_of
@@ -60,9 +61,8 @@ def world(live: Manifest) -> World:
     bare = World(
         NOW, meta.get("namespace", "default"), meta["name"], "uid-1", 1, Spec.model_validate(live["spec"]), Status()
     )
-    return resolve(
-        replace(bare, configs=configs(), warmup_image="penstock.local/operator:1"), runtimes, frozenset({"default"})
-    )
+    platform = Platform(warmup_image="penstock.local/operator:1")
+    return resolve(replace(bare, configs=configs(), platform=platform), runtimes, frozenset({"default"}))
 
 
 def with_version(live: Manifest, version: str) -> Manifest:

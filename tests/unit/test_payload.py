@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from penstock.core.plan import decide
+from penstock.model.platform import Platform
 from penstock.model.sinks import Sink
 from penstock.model.values import LogSeen, World
 from penstock.routing import gateway, payload, rules
@@ -19,7 +20,7 @@ def world(wish: dict[str, Any] | None = None, **more: Any) -> World:
     """A canary in its middle, whose user wants a payload log."""
     live = deployments()["digits-v2"]
     traffic = live["spec"]["traffic"] | {"payloadLog": wish or {"sink": "lake", "percent": 5}}
-    return replace(middle(live | {"spec": live["spec"] | {"traffic": traffic}}), sinks=LAKE, **more)
+    return replace(middle(live | {"spec": live["spec"] | {"traffic": traffic}}), platform=Platform(sinks=LAKE), **more)
 
 
 def made(seen: World) -> dict[tuple[str, str], Any]:
@@ -71,7 +72,7 @@ def test_the_models_route_is_put_at_risk_only_once_a_route_of_nobodys_has_shown_
 
 def test_the_models_own_route_says_who_answered_and_is_else_as_it_was() -> None:
     seen = world()
-    dressed, bare = (made(each)["HTTPRoute", "digits"] for each in (seen, replace(seen, sinks={})))
+    dressed, bare = (made(each)["HTTPRoute", "digits"] for each in (seen, replace(seen, platform=Platform())))
     for rule, plain in zip(dressed["rules"], bare["rules"], strict=True):
         for ref, before in zip(rule["backendRefs"], plain["backendRefs"], strict=True):
             assert ref["filters"][0]["responseHeaderModifier"]["set"] == [
@@ -95,7 +96,7 @@ def test_the_models_own_route_says_who_answered_and_is_else_as_it_was() -> None:
 def test_what_cannot_be_kept_is_said_with_its_fix_and_traffic_goes_on(
     sinks: dict[str, Sink], log: LogSeen, reason: str, words: str
 ) -> None:
-    seen = replace(world(), sinks=sinks, log=log)
+    seen = replace(world(), platform=Platform(sinks=sinks), log=log)
     plan, plain = decide(seen), decide(world())
     (ready,) = (each for each in plan.status.conditions if each.type == "Ready")
     assert (ready.reason == reason) == bool(reason) and words in ready.message

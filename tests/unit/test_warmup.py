@@ -10,6 +10,7 @@ from penstock.api.runtime import RuntimeSpec
 from penstock.api.spec import Scaling, Spec
 from penstock.core.demand import requests
 from penstock.core.template import make_snapshot, wanted_revision
+from penstock.model.platform import Platform
 from penstock.model.quantity import amount
 from penstock.model.reasons import Reason
 from penstock.model.values import Problem, Snapshot, World
@@ -30,7 +31,7 @@ def world(runtime: Object | None, server: Object | None = None, **container: Any
     spec = spec | {"container": spec["container"] | container}
     wish = model("v1", server={"warmup": server} if server else {})["spec"]
     runtimes = ("mlserver", RuntimeSpec.model_validate(spec))
-    return replace(bare("v1"), spec=Spec.model_validate(wish), runtime=runtimes, warmup_image=IMAGE)
+    return replace(bare("v1"), spec=Spec.model_validate(wish), runtime=runtimes, platform=Platform(warmup_image=IMAGE))
 
 
 def pod(seen: World) -> Object:
@@ -92,9 +93,9 @@ def test_only_what_the_user_says_about_it_is_another_revision() -> None:
 
 
 def test_an_operator_that_knows_no_image_makes_no_pod_that_cannot_start() -> None:
-    made = make_snapshot(replace(world({"request": "OpenAI"}), warmup_image=""))
+    made = make_snapshot(replace(world({"request": "OpenAI"}), platform=Platform()))
     assert isinstance(made, Problem) and made.reason is Reason.IMAGE_MISSING and "warmupImage" in made.message
-    assert isinstance(make_snapshot(replace(world(None), warmup_image="")), Snapshot)
+    assert isinstance(make_snapshot(replace(world(None), platform=Platform())), Snapshot)
 
 
 def test_its_share_of_a_node_is_counted() -> None:

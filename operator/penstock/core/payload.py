@@ -27,8 +27,8 @@ def _fault(world: World) -> Problem | None:
     if log and not _can_tell(world):
         said = f"traffic.payloadLog needs Envoy Gateway; the operator is set up for {world.platform.gateway}"
         return Problem(Reason.PAYLOAD_LOG_REFUSED, f"{said}. Leave it out, or ask the administrator")
-    if log and log.sink not in world.sinks:
-        known = ", ".join(sorted(world.sinks)) or "none"
+    if log and log.sink not in world.platform.sinks:
+        known = ", ".join(sorted(world.platform.sinks)) or "none"
         return Problem(
             Reason.SINK_NOT_FOUND,
             f"no payload sink {log.sink}; the operator has: {known}. Name one of them, or ask for it in payloadSinks",
@@ -65,7 +65,7 @@ def _routes(world: World) -> list[str]:
 def _asked(world: World) -> tuple[PayloadLog, Sink] | None:
     """What is wished, where it can be had."""
     wish = world.spec.traffic.payload_log if world.spec else None
-    sink = world.sinks.get(wish.sink) if wish else None
+    sink = world.platform.sinks.get(wish.sink) if wish else None
     return (wish, sink) if wish and sink and _can_tell(world) else None
 
 

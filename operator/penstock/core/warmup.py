@@ -28,7 +28,7 @@ def wanted(world: World) -> Warmup | None:
 
 def lacking(world: World) -> Problem | None:
     """A warm-up that no container could make."""
-    if world.warmup_image or not wanted(world):
+    if world.platform.warmup_image or not wanted(world):
         return None
     text = "the pods are to be warmed, but the operator knows no image for it: set warmupImage in its configuration"
     return Problem(Reason.IMAGE_MISSING, f"{text}, or request: None in spec.server.warmup")
@@ -41,7 +41,7 @@ def make_containers(world: World) -> list[Manifest]:
         return []
     made = {
         "name": WARMUP,
-        "image": world.warmup_image,
+        "image": world.platform.warmup_image,
         "command": ["python3", "-S", "-m", "penstock.warmup"],
         "args": [_argument(world, wish)],
         "restartPolicy": "Always",

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from penstock.model.sinks import Sink
+
 
 class Implementation(StrEnum):
     """Whose Gateways the cluster has: it tells which objects can keep a policy."""
@@ -32,9 +34,14 @@ class Fence:
 
 @dataclass(frozen=True)
 class Platform:
-    """The cluster's gateway, its token issuers, whether it has cert-manager, and the fence around models, if any."""
+    """The cluster's gateway, its token issuers, whether it has cert-manager, and the fence around models, if any.
+
+    Also where payloads may be told, by name, and the image of the container that warms new pods; empty: none.
+    """
 
     gateway: Implementation = Implementation.ENVOY_GATEWAY
     issuers: Mapping[str, TokenIssuer] = field(default_factory=dict)
     certificates: bool = False
     fence: Fence | None = None
+    sinks: Mapping[str, Sink] = field(default_factory=dict)
+    warmup_image: str = ""

@@ -17,7 +17,6 @@ from penstock.model.measure import Answer
 from penstock.model.platform import Platform
 from penstock.model.reasons import Reason
 from penstock.model.room import Room
-from penstock.model.sinks import Sink
 
 Manifest = dict[str, Any]
 
@@ -204,7 +203,6 @@ class World:
     problem: Problem | None = None
     fault: Problem | None = None
     runtime: tuple[str, RuntimeSpec] | None = None
-    warmup_image: str = ""  # of the container that warms new pods; empty where the administrator named none
     configs: Mapping[str, Config] = field(default_factory=dict)
     workloads: Mapping[str, Workload] = field(default_factory=dict)
     pods: tuple[Pod, ...] = ()  # that are not about to end
@@ -228,7 +226,6 @@ class World:
     annotations: Mapping[str, str] = field(default_factory=dict)
     verified: bool = True
     room: Room | None = None
-    sinks: Mapping[str, Sink] = field(default_factory=dict)  # the administrator's, by name
     log: LogSeen = LogSeen()
 
 

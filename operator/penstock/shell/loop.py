@@ -21,7 +21,6 @@ from penstock.model.faults import Rejected, Retry, Stale
 from penstock.model.measure import Answer, Question, Silence
 from penstock.model.platform import Platform
 from penstock.model.reasons import Reason
-from penstock.model.sinks import Sink
 from penstock.model.values import Plan, Problem, World
 from penstock.shell import act
 from penstock.shell.cache import Cache, Key, Object
@@ -58,8 +57,6 @@ class Loop:
     rooms: Rooms | None = None
     verified: bool = True
     platform: Platform = field(default_factory=Platform)
-    warmup_image: str = ""
-    sinks: Mapping[str, Sink] = field(default_factory=dict)
     faults: dict[Key, Problem] = field(default_factory=dict)
     asked: dict[Key, datetime] = field(default_factory=dict)
     silent: dict[Key, dict[int, Answer]] = field(default_factory=dict)
@@ -139,13 +136,13 @@ class Loop:
     async def turn(self, key: Key) -> datetime | None:
         """The six verbs. Returns when to look again."""
         live = self.cache.parents.get(key)  # what this turn has seen, whatever comes in while it asks
-        world = observe(self.cache, key, self.clock(), Means(frozenset(self.sources), self.warmup_image))
+        world = observe(self.cache, key, self.clock(), Means(frozenset(self.sources), self.platform))
         if live is None or world is None:
             self._forget(key)
             return None
         course = begin(world.now)
         fault = self.faults.get(key) or world.fault
-        world = replace(world, fault=fault, verified=self.verified, platform=self.platform, sinks=self.sinks)
+        world = replace(world, fault=fault, verified=self.verified)
         world = await self._look_around(world)
         course = course.then("asked_at")
         world = await self.ask(key, world)

@@ -1,6 +1,6 @@
 """Caches -> World: one frozen value per turn. Reads memory only; the clock is an argument."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
@@ -12,6 +12,7 @@ from penstock.api.traffic import Traffic
 from penstock.core.actions import Action
 from penstock.core.resolve import resolve
 from penstock.model.names import PREFIX
+from penstock.model.platform import Platform
 from penstock.model.reasons import Reason
 from penstock.model.values import Config, Given, LogSeen, Pod, Problem, RouteSeen, Said, Snapshot, Workload, World
 from penstock.routing import payload
@@ -25,10 +26,10 @@ ASKED = (*Action, "requested-by", "requested-groups")
 
 @dataclass(frozen=True)
 class Means:
-    """What the administrator gave: the names of the metric sources, the image that warms pods."""
+    """What the administrator gave: the names of the metric sources, and the rest."""
 
     sources: frozenset[str]
-    warmup_image: str = ""
+    platform: Platform = field(default_factory=Platform)
 
 
 def observe(cache: Cache, key: Key, now: datetime, means: Means) -> World | None:
@@ -53,7 +54,7 @@ def observe(cache: Cache, key: Key, now: datetime, means: Means) -> World | None
         problem=problem,
         fault=routes.fault,
         runtime=None,
-        warmup_image=means.warmup_image,
+        platform=means.platform,
         configs=_configs(cache, key[0], spec) if spec else {},
         workloads=_workloads(mine),
         pods=standing(mine),

@@ -5,6 +5,7 @@ Read from one YAML file. A mistake in it ends the start with one line; nothing h
 
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -57,6 +58,12 @@ class Settings(Frozen):
     def platform(self) -> Platform:
         """The cluster as decisions see it."""
         return make_platform(self.gateway, self.model_networks)
+
+    @property
+    def given(self) -> Platform:
+        """The same with what a revision and its traffic may use beside it: an image, sinks."""
+        sinks = {name: each.sink() for name, each in self.payload_sinks.items()}
+        return replace(self.platform, sinks=sinks, warmup_image=self.warmup_image)
 
     @property
     def kinds(self) -> tuple[str, ...]:
