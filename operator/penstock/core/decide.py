@@ -137,15 +137,17 @@ def _move(world: World) -> Turn:
 
 
 def _begin(world: World, wanted: str) -> Turn:
-    """Start what is wanted, unless it is decided already, or held: a first revision and a return never are."""
+    """Start what is wanted, unless it is decided already, or held: a first revision and a return never are.
+
+    What cannot begin as it is written is said before what only has to be waited for.
+    """
     assert world.spec
     stable = world.status.stable
     if stable and (stable.revision == wanted or is_rejected(world.status, wanted)):
         return Turn(world.status)
-    held = holding(world)
-    if stable and held.outcome is not Outcome.PASS and not may_return(world, wanted):
+    begun, held = moves.start(world, Aim(wanted, world.spec.model.version)), holding(world)
+    if stable and not begun.waits and held.outcome is not Outcome.PASS and not may_return(world, wanted):
         return Turn(world.status, waits=held)
-    begun = moves.start(world, Aim(wanted, world.spec.model.version))
     return _say_what_for(world, begun)
 
 
