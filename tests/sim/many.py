@@ -59,6 +59,7 @@ def tell(first: int, count: int) -> Tally:
         sizes = [min(CHUNK, first + count - start) for start in starts]
         for part in pool.map(chunk, starts, sizes):
             add(total, part)
+            sys.stdout.writelines(f"seed {seed}: {complaint}\n" for seed, complaint in part.complaints.items())
             total.wall = time.monotonic() - begin
             if total.stories % 500 == 0 or total.stories == count:
                 sys.stdout.write(f"{total}\n")

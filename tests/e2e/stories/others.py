@@ -293,7 +293,8 @@ async def scaled(scene: Scene) -> None:
     await scene.until(lambda s: any(_weight(x.seen, name) == 100 for x in s.sights("HTTPRoute")))
     full = next(s for s in scene.sights("HTTPRoute") if _weight(s.seen, name) == 100)
     pods = [s.seen for s in scene.sights("Deployment", name) if _written(s.seen) < _written(full.seen)]
-    assert pods[-1]["status"].get("readyReplicas") == 3, "it has the old version's pods before it has everything"
+    grown = [(pod["spec"]["replicas"], pod["status"].get("readyReplicas")) for pod in pods]
+    assert grown[-1] == (3, 3), f"it has the old version's pods before it has everything: {grown}"
     scene.no_failure()
 
 
