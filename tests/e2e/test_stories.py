@@ -9,7 +9,20 @@ import pytest
 from cluster import providers
 from examples.demo import setup
 from tests.e2e.conftest import Stage
-from tests.e2e.stories import access, canaries, grpc, lazy, others, payloads, pods, routes, shares, streams, users
+from tests.e2e.stories import (
+    access,
+    canaries,
+    grpc,
+    lazy,
+    others,
+    payloads,
+    pods,
+    routes,
+    shares,
+    sleepers,
+    streams,
+    users,
+)
 from tests.e2e.stories.play import Outcome, Story, open_house, play
 
 STORIES: dict[str, Story] = {
@@ -21,6 +34,8 @@ STORIES: dict[str, Story] = {
     "streams-scaled-down": streams.scaled_down,
     "sticky": users.sticky,
     "sticky-abort": users.sticky_abort,
+    "asleep-woken": sleepers.woken,
+    "asleep-rollout": sleepers.rolled_out,
     "cold": lazy.cold,
     "scaled": others.scaled,
     "canary-good": canaries.good,
@@ -63,7 +78,16 @@ STORIES: dict[str, Story] = {
 
 
 # What takes minutes by its subject, and is told at night: STORIES=all tells everything.
-NIGHTLY = ("share-seen", "share-stolen", "streams-scaled-down", "sticky-abort", "grpc", "api-key", "limits")
+NIGHTLY = (
+    "share-seen",
+    "share-stolen",
+    "streams-scaled-down",
+    "sticky-abort",
+    "grpc",
+    "api-key",
+    "limits",
+    "asleep-rollout",
+)
 ASKED = os.environ.get("STORIES", "")
 NAMES = list(STORIES) if ASKED == "all" else ASKED.split() or [name for name in STORIES if name not in NIGHTLY]
 

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
 from penstock.api.analysis import LEVELS, METRIC_NAME, SLOW, Counters, Reading, one_of
 from penstock.api.fields import Duration, Frozen, Name, Period, cel, limit, list_map, rules, worded
+from penstock.api.sleep import ScaleToZero
 from penstock.api.window import WINDOW_RULES, Window
 
 _TARGET = r"^[0-9]{1,9}([.][0-9]{1,3})?%?$"
@@ -16,6 +17,7 @@ _TARGET = r"^[0-9]{1,9}([.][0-9]{1,3})?%?$"
 # What the kubelet measures: a percentage of the container's request. All other names are live metrics of the model.
 RESOURCES = ("cpu", "memory")
 SHARES = ("errorRate", *SLOW)
+IDLE = ("requestsPerSecond", "inFlight", "queueDepth")  # 0 of these means that nobody asks
 
 _SHARE = f"({one_of(SLOW)} || has(self.ratio))"
 
@@ -164,6 +166,17 @@ class Scaling(Frozen):
                 "schedules.maxReplicas needs an autoscaler: set scaling.maxReplicas and metrics",
             ),
             cel(
+                "!has(self.minReplicas) || self.minReplicas > 0 || (has(self.metrics) && self.metrics.exists(m,"
+                f" m.name in {list(IDLE)}))",
+                f"minReplicas: 0 needs a metric that says whether anybody asks: {', '.join(IDLE)}, with maxReplicas",
+                fieldPath=".minReplicas",
+            ),
+            cel(
+                "!has(self.scaleToZero) || (has(self.minReplicas) && self.minReplicas == 0)",
+                "scaleToZero belongs to minReplicas: 0 and only there",
+                fieldPath=".scaleToZero",
+            ),
+            cel(
                 "!has(self.fallback) || has(self.maxReplicas)", "fallback needs maxReplicas: a fixed number needs none"
             ),
             cel(
@@ -174,8 +187,9 @@ class Scaling(Frozen):
         )
     )
 
-    min_replicas: Annotated[int, Field(ge=1, le=1000)] = 1
-    """Fewest replicas; the fixed number when maxReplicas is absent. Default: 1."""
+    min_replicas: Annotated[int, Field(ge=0, le=1000)] = 1
+    """Fewest replicas; the fixed number when maxReplicas is absent. With 0 the model sleeps while nobody asks for it.
+    Default: 1."""
     max_replicas: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Most replicas of one revision. Default: no autoscaling."""
     metrics: Annotated[
@@ -195,5 +209,12 @@ class Scaling(Frozen):
     schedules: Annotated[list[Schedule], Field(max_length=16)] = []
     """Other bounds at certain times; where several hold, the largest of each. Default: none.
     Example: [{days: [Monday], start: "07:00", duration: 12h, timeZone: Europe/Berlin, minReplicas: 6}]."""
+    scale_to_zero: ScaleToZero | None = None
+    """With minReplicas: 0, when the model falls asleep and how its first requests are held."""
     fallback: Fallback | None = None
     """When the numbers are missing: the replicas are held, and after a while are at least these. Default: only held."""
+
+    @property
+    def zero(self) -> ScaleToZero | None:
+        """How it scales to zero; None where it does not."""
+        return None if self.min_replicas else self.scale_to_zero or ScaleToZero()

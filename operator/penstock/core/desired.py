@@ -54,7 +54,10 @@ def revision_of(owner: str, kind: str, name: str) -> str | None:
 
 
 def make_revision(world: World, name: str, snapshot: Snapshot, floor: int) -> list[Manifest]:
-    """The objects of one revision, sized for `floor` replicas at least; its record before all that it is needed for."""
+    """The objects of one revision, sized for `floor` replicas at least; its record before all that it is needed for.
+
+    With a floor of 0 it sleeps.
+    """
     assert world.spec
     scaling = world.spec.scaling
     copies = config.make_copies(name, snapshot.configs)
@@ -62,7 +65,7 @@ def make_revision(world: World, name: str, snapshot: Snapshot, floor: int) -> li
         make_object(world, "ControllerRevision", name, {"data": _record(snapshot), "revision": snapshot.number}),
         *(make_object(world, "ConfigMap", copy, body) for copy, body in copies.items()),
         make_object(world, "Deployment", name, {"spec": _deployment(world, name, (snapshot, floor))}),
-        make_object(world, "Service", name, {"spec": service.make(name, offers(snapshot))}),
+        make_object(world, "Service", name, {"spec": _leading(world, name, snapshot)}),
     ]
     if hpa.owns_replicas(scaling):
         spec = hpa.make(scaling, name, floor, _counted(snapshot))
@@ -101,7 +104,14 @@ def _deployment(world: World, name: str, content: tuple[Snapshot, int]) -> Manif
         "template": snapshot.template,
         "revisionHistoryLimit": 0,
     }
-    return spec if hpa.owns_replicas(world.spec.scaling) else spec | {"replicas": floor}
+    if floor and hpa.owns_replicas(world.spec.scaling):  # without pods an autoscaler does nothing, and so it is ours
+        return spec
+    return spec | {"replicas": floor}
+
+
+def _leading(world: World, revision: str, snapshot: Snapshot) -> Manifest:
+    """A Service's spec that leads to a revision; to its door while it sleeps."""
+    return service.make(revision, offers(snapshot), revision == world.door.fronts)
 
 
 def offers(snapshot: Snapshot) -> dict[str, int]:
@@ -116,7 +126,7 @@ def make_shared(world: World, selects: str, snapshot: Snapshot) -> list[Manifest
     """
     selector = {"matchLabels": {names.LABEL_NAME: world.name}}
     ports = offers(snapshot)
-    own = service.make(selects, ports) if selects else service.make_rotating(world.name, ports)
+    own = _leading(world, selects, snapshot) if selects else service.make_rotating(world.name, ports)
     spec = service.kept(own, world.ports, ports)
     return [
         make_object(world, "Service", world.name, {"spec": spec}),
@@ -140,7 +150,7 @@ def make_preview(world: World, revision: str, snapshot: Snapshot) -> list[Manife
     wish, name = world.spec.rollout.blue_green, names.preview(world.name)
     if not wish:
         return []
-    made = [make_object(world, "Service", name, {"spec": service.make(revision, offers(snapshot))})]
+    made = [make_object(world, "Service", name, {"spec": _leading(world, revision, snapshot)})]
     router = router_of(world.spec.traffic)
     if router and router.make_preview and wish.preview_hostnames:
         route = router.make_preview(world.spec.traffic, wish.preview_hostnames, revision)

@@ -21,6 +21,7 @@ from penstock.core import (
     rotate,
     scaled,
     share,
+    sleep,
     strategy,
     switch,
     theirs,
@@ -45,12 +46,13 @@ def decide(world: World) -> Plan:
     world = drawing.seen(payload.seen(access.seen(bounds.scheduled(world))))
     turn = adoption.dismiss(world, advance(world))
     status = _seen(world, turn.status)
+    world = replace(world, door=replace(world.door, fronts=sleep.fronted(status)))
     claim = _claim(world, turn, status)
     status = status.model_copy(
         update={
             "observed_generation": world.generation,
             "conditions": conditions(world, world.status, replace(claim, following=scaled.following(world, status))),
-            "next": next_up(status, turn),
+            "next": next_up(status, turn) or sleep.next_up(world, status),
         }
     )
     if not world.spec:
@@ -70,6 +72,7 @@ def _seen(world: World, status: Status) -> Status:
         "replicas": sum(w.ready for w in world.workloads.values()),
         "url": _url(world),
         "scaling": scaled.scaled(world, status),
+        "sleep": sleep.follow(world, status),
         "leaving": [g for g in status.leaving if not _is_over(world, g)],
     }
     if status.stable:
@@ -111,7 +114,7 @@ def _url(world: World) -> str:
 
 def _claim(world: World, turn: Turn, status: Status) -> Claim:
     outage = _outage(world, status)
-    old = adoption.answering(world, status)
+    old = adoption.answering(world, status) or sleep.answering(world)
     say = partial(
         Claim, available=not outage or bool(old), outage=outage, answers=old, traffic=share.fact(world, status)
     )
@@ -131,7 +134,9 @@ def _claim(world: World, turn: Turn, status: Status) -> Claim:
     if missing:
         stalled = missing.reason is Reason.CONFLICT
         return say(ready=False, stalled=stalled, reason=missing.reason, message=missing.message)
-    return say(ready=True, stalled=False, reason=Reason.SETTLED, message=f"version {status.stable.version} serves")
+    asleep = sleep.spoken(status)
+    message = asleep or f"version {status.stable.version} serves"
+    return say(ready=True, stalled=False, reason=Reason.ASLEEP if asleep else Reason.SETTLED, message=message)
 
 
 def _missing(world: World, stable: Serving, outage: str) -> Problem | None:
@@ -167,7 +172,7 @@ def _outage(world: World, status: Status) -> str:
     if not status.stable:
         return "no revision has been ready yet"
     home = world.workloads.get(status.stable.revision, Workload())
-    if not home.ready:
+    if not home.ready and not (status.stable.revision == world.door.fronts and world.door.up):
         lacks = "an endpoint of its Service" if home.pods else "ready"
         return f"no pod of version {status.stable.version} is {lacks}" + (f": {home.trouble}" if home.trouble else "")
     if world.route:
@@ -203,7 +208,9 @@ def _children(world: World, status: Status, selects: str) -> list[Manifest]:
     for revision, floor in _sizes(world, status).items():
         snapshot = _snapshot(world, revision)
         if snapshot:
-            made += desired.make_revision(world, revision, snapshot, scaled.floor(world, revision, floor))
+            least = 0 if sleep.is_down(world, status, revision) else scaled.floor(world, revision, floor)
+            made += desired.make_revision(world, revision, snapshot, least)
+    made += sleep.make(world, status)
     if not (status.stable or status.candidate):
         return made
     front, behind = traffic.front(world, status), traffic.preview(world, status)
@@ -215,12 +222,15 @@ def _children(world: World, status: Status, selects: str) -> list[Manifest]:
     made += access.make(world)
     shares = traffic.shares(world, status)
     routes = payload.log(world, desired.make_route(world, shares))  # first: nothing waits longer
-    made += access.guard(world, [*routes, *desired.make_named(world, traffic.named(world, status))])
+    routes = sleep.patient(world, [*routes, *desired.make_named(world, traffic.named(world, status))])
+    made += access.guard(world, routes)
     return made + switch.former(world, shares)
 
 
 def _points_well(world: World, front: str) -> bool:
     """The Service that exists stays as it is while who it should lead to cannot answer: who it leads to may."""
+    if front == world.door.fronts:
+        return False
     return ("Service", world.name) in world.owned and not world.workloads.get(front, Workload()).ready
 
 
@@ -300,6 +310,7 @@ def _again(world: World, turn: Turn, status: Status) -> datetime | None:
     after = [read(g.after) for g in status.leaving if read(g.after) > world.now]
     waits = turn.waits.again if turn.waits else None
     again = _earliest(waits, adoption.again(world), world.settles_at, scaled.again(world), bounds.again(world))
+    again = _earliest(again, sleep.again(world, status))
     if not candidate:
         return _earliest(again, *after)
     moved = world.now if turn.notices or candidate.shifted_at != _shifted(world.status) else None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from penstock.api.runtime import RuntimeSpec
-from penstock.core import config
+from penstock.core import config, door
 from penstock.core.desired import offers
 from penstock.core.measures import measure
 from penstock.core.template import make_snapshot, wanted_revision
@@ -24,7 +24,9 @@ def resolve(world: World, runtimes: Callable[[], Runtimes], sources: frozenset[s
         return _without(world, lacking, sources)
     known = world.snapshots.get(wanted_revision(world))
     if known:
-        return replace(world, problem=_unreached(world, known) or _unjudged(world, known, sources))
+        return replace(
+            world, problem=_unreached(world, known) or door.lacking(world) or _unjudged(world, known, sources)
+        )
     found = _runtime(world, runtimes())
     if isinstance(found, Problem):
         return replace(world, problem=found)
@@ -32,7 +34,7 @@ def resolve(world: World, runtimes: Callable[[], Runtimes], sources: frozenset[s
     made = make_snapshot(world)
     if isinstance(made, Problem):
         return replace(world, problem=made)
-    return replace(world, problem=_unreached(world, made) or _unjudged(world, made, sources))
+    return replace(world, problem=_unreached(world, made) or door.lacking(world) or _unjudged(world, made, sources))
 
 
 def _without(world: World, lacking: Problem, sources: frozenset[str]) -> World:

@@ -37,7 +37,7 @@ def following(world: World, status: Status) -> Following | None:
     if not world.spec or not hpa.owns_replicas(world.spec.scaling):
         return None
     sides = [side.revision for side in (status.stable, status.candidate) if side]
-    told = [world.scalers[name] for name in sides if name in world.scalers]
+    told = [world.scalers[name] for name in sides if name in world.scalers and not world.scalers[name].disabled]
     return next((each for each in told if not each.active), told[0] if told else None)
 
 
@@ -47,7 +47,7 @@ def scaled(world: World, status: Status) -> Scaled | None:
         return None
     name, before = status.stable.revision, status.scaling
     told = world.scalers.get(name)
-    if not told or not told.wanted:
+    if not told or not told.wanted or told.disabled:
         return before if before and before.revision == name else None
     past = before.decisions if before else []
     if before and before.revision == name and before.wanted != told.wanted:
@@ -59,4 +59,4 @@ def scaled(world: World, status: Status) -> Scaled | None:
 
 def _blind_since(world: World, revision: str) -> datetime | None:
     told = world.scalers.get(revision)
-    return told.since if told and not told.active else None
+    return told.since if told and not told.active and not told.disabled else None

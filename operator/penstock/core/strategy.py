@@ -213,7 +213,7 @@ def full_size(world: World, stable_replicas: int) -> int:
     """
     assert world.spec
     scaling = world.spec.scaling
-    least = max(scaling.min_replicas, sum(w.desired for w in world.given.deployments.values()))
+    least = max(1, scaling.min_replicas, sum(w.desired for w in world.given.deployments.values()))
     if not hpa.owns_replicas(scaling):
         return least
     return min(max(least, stable_replicas), scaling.max_replicas or stable_replicas)

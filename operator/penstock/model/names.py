@@ -9,6 +9,8 @@ LABEL_REVISION = "penstock.dev/revision"
 LABEL_CONFIG = "penstock.dev/config"
 LABEL_ROTATION = "penstock.dev/rotation"  # of single pods; no template has it
 IN, OUT = "in", "out"
+LABEL_DOOR = "penstock.dev/door"  # of a door's pods: the revision that it stands in front of
+LABEL_COMPONENT = "app.kubernetes.io/component"
 LABEL_MANAGED = "app.kubernetes.io/managed-by"
 ANNOTATION_APPLIED = "penstock.dev/applied"
 PREFIX = "penstock.dev/"
@@ -47,6 +49,11 @@ def preview(owner: str) -> str:
 def named(owner: str) -> str:
     """Name of the route of requests that pick their revision themselves."""
     return f"{owner}-revisions"
+
+
+def door(owner: str) -> str:
+    """Name of the pod that holds requests while the model sleeps, and of the Service behind it."""
+    return f"{owner}-door"
 
 
 def address(revision: str, namespace: str) -> str:

@@ -20,6 +20,7 @@ class Reason(StrEnum):
 
     # settled
     SETTLED = "Settled", "The wanted revision serves; nothing to do."
+    ASLEEP = "Asleep", "Nobody asks for the model, so it has no pods; the next request is held and wakes it."
     AVAILABLE = "Available", "The stable revision has ready pods and, with a gateway, a programmed route."
     UNAVAILABLE = "Unavailable", "No revision can answer: see the message for the pods' own words."
     FOLLOWING_METRICS = "FollowingMetrics", "The autoscaler has numbers to follow."

@@ -53,6 +53,8 @@ class Pod:
     rotated: bool = False  # whether its label says that it is in rotation
     going: bool = False
     trouble: str = ""
+    door: str = ""  # the revision that it is the door of; empty for a model's own pod
+    began: datetime | None = None  # when its container started, of a door only
 
     @property
     def serves(self) -> bool:
@@ -157,6 +159,20 @@ class Following:
     wanted: int = 0
     bounds: tuple[int, int] = (0, 0)
     why: str = field(default="", compare=False)
+    disabled: bool = False  # the Deployment has no pods: nothing to follow
+    idle: bool = False  # all that counts requests says 0
+
+
+@dataclass(frozen=True)
+class Door:
+    """What stands in front of a model that may sleep."""
+
+    up: frozenset[str] = frozenset()  # the revisions for which a pod of it takes requests in
+    waiting: bool = False  # whether somebody waits there
+    again: datetime | None = None  # when a pod that has just begun will be believed
+    before: frozenset[str] = frozenset()  # the Services that lead to it
+    behind: int = 0  # the model's pods that it can reach
+    fronts: str = ""  # the revision whose Services are to lead to it
 
 
 @dataclass(frozen=True)
@@ -227,6 +243,7 @@ class World:
     verified: bool = True
     room: Room | None = None
     log: LogSeen = LogSeen()
+    door: Door = Door()
 
 
 class Outcome(Enum):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from penstock.api.traffic import Traffic
-from penstock.model.names import IN, LABEL_NAME, LABEL_REVISION, LABEL_ROTATION
+from penstock.model.names import IN, LABEL_DOOR, LABEL_NAME, LABEL_REVISION, LABEL_ROTATION
 from penstock.model.values import Manifest, RouteSeen
 
 PORT = 80
@@ -20,8 +20,13 @@ def port_of(traffic: Traffic) -> int:
     return GRPC_PORT if traffic.speaks_grpc else PORT
 
 
-def make(revision: str, offers: Mapping[str, int]) -> Manifest:
-    """The Service's spec: the pods of one revision, at the ports where their server listens, by name."""
+def make(revision: str, offers: Mapping[str, int], asleep: bool = False) -> Manifest:
+    """The Service's spec: the pods of one revision, at the ports where their server listens, by name.
+
+    Of one that sleeps its door, whose pods are not ready while somebody waits there, and answer nevertheless.
+    """
+    if asleep:
+        return {"selector": {LABEL_DOOR: revision}, "ports": _ports(offers), "publishNotReadyAddresses": True}
     return {"selector": {LABEL_REVISION: revision}, "ports": _ports(offers)}
 
 
@@ -72,5 +77,6 @@ def read(live: Mapping[str, Any]) -> RouteSeen:
     a moment, so pods that leave must go on answering for a while.
     """
     selector = (live.get("spec") or {}).get("selector") or {}
-    revision, rotating = selector.get(LABEL_REVISION), selector.get(LABEL_ROTATION) == IN
+    revision = selector.get(LABEL_REVISION) or selector.get(LABEL_DOOR)
+    rotating = selector.get(LABEL_ROTATION) == IN
     return RouteSeen({revision: 100} if revision and not rotating else {}, programmed=True, rotating=rotating)

@@ -18,6 +18,7 @@ def follow(live: Mapping[str, Any]) -> Following | None:
     if not said:
         return None
     active, since = said["status"] == "True", said.get("lastTransitionTime")
+    sleeps = said.get("reason") == "ScalingDisabled"  # of a Deployment without pods
     return Following(
         active,
         "" if active else said.get("message", "").rpartition(ANSWERED)[2][:300],
@@ -25,6 +26,8 @@ def follow(live: Mapping[str, Any]) -> Following | None:
         status.get("desiredReplicas", 0),
         (spec.get("minReplicas", 1), spec.get("maxReplicas", 1)),
         _why(spec, status),
+        sleeps,
+        not sleeps and _is_idle(spec, status),
     )
 
 
@@ -40,6 +43,22 @@ def _why(spec: Mapping[str, Any], status: Mapping[str, Any]) -> str:
         return BOUND[limited["reason"]]
     asked = list(_asked(spec, status))
     return max(asked)[1] if asked else ""
+
+
+def _is_idle(spec: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
+    """Every live metric that counts for each replica was seen, and is 0. Shares of requests say nothing of idleness."""
+    named = [_name(m["external"]) for m in spec.get("metrics") or [] if "averageValue" in _target(m)]
+    now = {_name(m["external"]): m["external"].get("current") or {} for m in _externals(status)}
+    return bool(named) and all(amount(str(now.get(name, {}).get("averageValue", 1))) == 0 for name in named)
+
+
+def _target(metric: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = (metric.get("external") or {}).get("target") or {}
+    return found
+
+
+def _externals(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [m for m in status.get("currentMetrics") or [] if m.get("external")]
 
 
 def _asked(spec: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[tuple[float, str]]:

@@ -12,7 +12,7 @@ from typing import Any
 from penstock.core import config
 from penstock.core.desired import read_snapshot
 from penstock.model.kinds import KINDS
-from penstock.model.names import ANNOTATION_APPLIED, LABEL_CONFIG, LABEL_NAME, LABEL_REVISION, digest
+from penstock.model.names import ANNOTATION_APPLIED, LABEL_CONFIG, LABEL_DOOR, LABEL_NAME, LABEL_REVISION, digest
 from penstock.model.values import Config, Following, Manifest, RouteSeen, Snapshot
 from penstock.routing import ROUTES, payload, read_own, service
 from penstock.routing.access import READERS
@@ -231,6 +231,7 @@ class Front:
     route: RouteSeen
     selector: frozenset[tuple[str, str]] = frozenset()
     ports: tuple[Manifest, ...] = ()
+    door: bool = False  # whether it leads to a door
 
 
 @dataclass(frozen=True)
@@ -253,9 +254,11 @@ def _scale(live: Object) -> Scale:
 
 def _front(live: Object) -> Front:
     meta, spec = live["metadata"], live.get("spec") or {}
+    door = LABEL_DOOR in (spec.get("selector") or {})
     if meta["labels"][LABEL_NAME] != meta["name"]:
-        return Front(service.read(live))
-    return Front(service.read(live), frozenset((spec.get("selector") or {}).items()), tuple(spec.get("ports") or ()))
+        return Front(service.read(live), door=door)
+    selector = frozenset((spec.get("selector") or {}).items())
+    return Front(service.read(live), selector, tuple(spec.get("ports") or ()), door)
 
 
 def _scaler(live: Object) -> Scaler:

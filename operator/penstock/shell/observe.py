@@ -11,16 +11,18 @@ from penstock.api.status import Status
 from penstock.api.traffic import Traffic
 from penstock.core.actions import Action
 from penstock.core.resolve import resolve
+from penstock.model import names
 from penstock.model.names import PREFIX
 from penstock.model.platform import Platform
 from penstock.model.reasons import Reason
-from penstock.model.values import Config, Given, LogSeen, Pod, Problem, RouteSeen, Said, Snapshot, Workload, World
+from penstock.model.values import Config, Door, Given, LogSeen, Pod, Problem, RouteSeen, Said, Snapshot, Workload, World
 from penstock.routing import payload
 from penstock.shell.cache import FOLLOWING, Cache, Child, Front, Key, Object, Scale, Scaler
 from penstock.shell.endpoints import Endpoints, reached
 from penstock.shell.routes import find_routes, standing
 
 SETTLING = 2.0  # seconds until a policy that a gateway has taken is in its proxies, as of a route
+YOUNG = 5.0  # seconds until a door that is not ready is believed that somebody waits
 ASKED = (*Action, "requested-by", "requested-groups")
 
 
@@ -56,7 +58,7 @@ def observe(cache: Cache, key: Key, now: datetime, means: Means) -> World | None
         runtime=None,
         platform=means.platform,
         configs=_configs(cache, key[0], spec) if spec else {},
-        workloads=_workloads(mine),
+        workloads=_workloads([c for c in mine if c.name != names.door(key[1])]),
         pods=standing(mine),
         snapshots={c.name: c.seen for c in mine if c.kind == "ControllerRevision" and isinstance(c.seen, Snapshot)},
         owned=frozenset((c.kind, c.name) for c in mine if c.kind not in FOLLOWING),
@@ -71,6 +73,7 @@ def observe(cache: Cache, key: Key, now: datetime, means: Means) -> World | None
         tied=any(c.owner_uid == meta["uid"] for c in mine),
         rival=next((_both(c) for c in mine if _is_ambiguous(c)), cache.rivals.get(key, "")),
         annotations=_asked(meta.get("annotations") or {}),
+        door=_door(mine, names.door(key[1]), now),
         log=_log(mine, payload.name_of(key[1])),
     )
     return resolve(_settling(world), lambda: _runtimes(cache), means.sources) if spec else world
@@ -156,6 +159,23 @@ def _workloads(mine: list[Child]) -> dict[str, Workload]:
         name: Workload(s.desired, min(s.ready, listed.get(name, 0)), trouble.get(name, s.trouble), s.ready)
         for name, s in scales.items()
     }
+
+
+def _door(mine: list[Child], name: str, now: datetime) -> Door:
+    """The door as its pods, and the Services, tell of it.
+
+    One that has just begun is not ready either: the kubelet may not have asked it yet.
+    """
+    pods = [c.seen for c in mine if isinstance(c.seen, Pod) and c.seen.door and c.seen.began and not c.seen.going]
+    shut = [pod.began + timedelta(seconds=YOUNG) for pod in pods if pod.began and not pod.ready]
+    listed = reached(c.seen for c in mine if isinstance(c.seen, Endpoints))
+    return Door(
+        up=frozenset(pod.door for pod in pods),
+        waiting=any(at <= now for at in shut),
+        again=min((at for at in shut if at > now), default=None),
+        before=frozenset(c.name for c in mine if isinstance(c.seen, Front) and c.seen.door),
+        behind=listed.get(name, 0),
+    )
 
 
 def _runtimes(cache: Cache) -> dict[str, RuntimeSpec | Problem]:

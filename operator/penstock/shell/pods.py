@@ -1,8 +1,10 @@
 """A live pod -> the few facts of it that turns need. A pod is large and there are many: nothing else of it is kept."""
 
+from datetime import datetime
 from typing import Any
 
-from penstock.model.names import IN, LABEL_REVISION, LABEL_ROTATION, WARMUP
+from penstock.model.names import IN, LABEL_DOOR, LABEL_REVISION, LABEL_ROTATION, WARMUP
+from penstock.model.schedule import read as read_time
 from penstock.model.values import Pod
 
 Object = dict[str, Any]
@@ -20,7 +22,16 @@ def read(live: Object) -> Pod:
         rotated=labels.get(LABEL_ROTATION) == IN,
         going=bool(meta.get("deletionTimestamp")),
         trouble=_trouble(live),
+        door=labels.get(LABEL_DOOR, ""),
+        began=_began(live) if LABEL_DOOR in labels else None,
     )
+
+
+def _began(live: Object) -> datetime | None:
+    """Since when a door's container takes requests in."""
+    found: Object = next(iter((live.get("status") or {}).get("containerStatuses") or []), {})
+    running = (found.get("state") or {}).get("running") if found.get("started") else None
+    return read_time(running["startedAt"]) if running and running.get("startedAt") else None
 
 
 def _trouble(live: Object) -> str:

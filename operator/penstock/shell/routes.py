@@ -63,7 +63,7 @@ def _carried(child: Child, labelled: list[Child]) -> RouteSeen | None:
 
 def standing(labelled: Iterable[Child]) -> tuple[Pod, ...]:
     """Pods that are there to stay: one that is about to end counts no more, whatever its labels say."""
-    found = (c.seen for c in labelled if isinstance(c.seen, Pod) and not c.seen.going)
+    found = (c.seen for c in labelled if isinstance(c.seen, Pod) and not c.seen.going and not c.seen.door)
     return tuple(sorted(found, key=lambda pod: pod.name))
 
 

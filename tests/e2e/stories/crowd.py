@@ -47,6 +47,8 @@ class Crowd:
     address: str = ""  # of every name, where there is no DNS for it
     patience: float = PATIENCE
     """Seconds after which a client gives up."""
+    at_once: int = 0
+    """Requests that are sent together before the rest."""
     answers: list[Answer] = field(default_factory=list)
 
     async def run(self) -> None:
@@ -72,6 +74,9 @@ class Crowd:
             flying.add(task)
             task.add_done_callback(flying.discard)
             number += 1
+            if number <= self.at_once:
+                start -= 1 / self.rate
+                continue
             await asyncio.sleep(max(0.0, start + number / self.rate - time.time()))
 
     async def _ask(self, session: aiohttp.ClientSession, question: Question, due: float) -> None:

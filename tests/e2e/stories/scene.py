@@ -88,6 +88,7 @@ class Scene:
     crowds: list[Crowd] = field(default_factory=list)
     sending: list[asyncio.Task[None]] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
+    sleeps: float = 0.0  # since when its model has no pods
 
     @property
     def host(self) -> str:
