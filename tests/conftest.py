@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster.addons import charts, istio
+from cluster.addons import charts, schemas
 
 ROOT = Path(__file__).parents[1]
 
@@ -77,10 +77,14 @@ class ControlPlane:
         self.kubectl("apply", "--server-side", "--filename", "-", input=crds)
         self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
 
-    def install_istio(self) -> None:
-        """The CRD of VirtualServices; no Istio runs here."""
-        every = yaml.safe_load_all(istio.crds().read_text())
-        (crd,) = [each for each in every if each and each["spec"]["names"]["kind"] == "VirtualService"]
+    def install_schemas(self) -> None:
+        """The CRDs of VirtualServices and ScaledObjects; neither Istio nor KEDA runs here."""
+        for file, kind in ((schemas.istio(), "VirtualService"), (schemas.keda(), "ScaledObject")):
+            self._install(file, kind)
+
+    def _install(self, file: Path, kind: str) -> None:
+        every = yaml.safe_load_all(file.read_text())
+        (crd,) = [each for each in every if each and each["spec"]["names"]["kind"] == kind]
         self.kubectl("apply", "--server-side", "--filename", "-", input=yaml.safe_dump(crd))
         self.kubectl("wait", "--for=condition=Established", f"crd/{crd['metadata']['name']}", "--timeout=30s")
 
@@ -98,9 +102,9 @@ def new_control_plane(purpose: str) -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="session")
 def control_plane() -> Iterator[ControlPlane]:
-    """One for all, with CRDs of Penstock, the Gateway API and Istio; tests have namespaces of their own."""
+    """One for all, with CRDs of Penstock, the Gateway API Istio and KEDA; tests have namespaces of their own."""
     with new_control_plane("tests") as made:
         made.install_crds()
         made.install_gateway_api()
-        made.install_istio()
+        made.install_schemas()
         yield made

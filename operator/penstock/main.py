@@ -26,7 +26,7 @@ from penstock.shell.loop import Loop
 from penstock.shell.meter import Meter
 from penstock.shell.queue import Queue
 from penstock.shell.room import Rooms
-from penstock.shell.settings import ExternalMetrics, Settings
+from penstock.shell.settings import Settings
 from penstock.shell.telemetry import Telemetry
 from penstock.shell.watch import Watch, make_registry, make_settings
 
@@ -62,8 +62,6 @@ async def run(config: Settings, kubeconfig: str | None) -> int:
     kube.fence = lease.fence
     queue = Queue(time.monotonic, random.Random())
     watch = Watch(kube, Cache(), queue, config.namespace or None, config.kinds, on_cut=telemetry.cut.inc)
-    app = web.make_app(alive=watch.problems, ready=list, registry=telemetry.registry)
-    await web.serve(app, config.port)
     jar = aiohttp.DummyCookieJar()  # what one source sets is no other's business
     async with aiohttp.ClientSession(trust_env=False, cookie_jar=jar) as session:
         sources = {n: SOURCES[s.type](n, s.model_dump(), session) for n, s in config.metric_sources.items()}
@@ -79,15 +77,23 @@ async def run(config: Settings, kubeconfig: str | None) -> int:
         )
         telemetry.depth.set_function(queue.depth)
         telemetry.age.set_function(queue.oldest)
+        meter = Meter(watch.cache, loop.batches)
+        app = web.make_app(alive=watch.problems, ready=list, registry=telemetry.registry)
+        if config.keda:
+            app.router.add_get(settings.PLACE + "/{namespace}/{revision}/{metric}", external.value_of(meter))
+        await web.serve(app, config.port)
         operator = asyncio.create_task(_kopf(watch, config.namespace, stop))  # it watches before it leads
-        metering = await _meter(kube, Meter(watch.cache, loop.batches), config.external_metrics)
+        metering = await _meter(kube, meter, config)
         code = await _lead(lease, (watch, loop), (config, stop), {"watches ended": operator, **metering})
     await lease.release()
     return code
 
 
-async def _meter(kube: Kube, meter: Meter, wish: ExternalMetrics | None) -> Tasks:
+async def _meter(kube: Kube, meter: Meter, config: Settings) -> Tasks:
     """Serve live metrics to autoscalers, whether this process leads or not; the tasks that must not end."""
+    wish = config.external_metrics
+    if config.keda:
+        return {"live metrics ended": asyncio.create_task(meter.keep())}
     if not wish:
         return {}
     trust = await external.front_proxy(kube)

@@ -43,6 +43,23 @@ def test_live_metrics_are_the_whole_clusters() -> None:
         render(*NAMESPACED, "externalMetrics.install=true")
 
 
+def test_keda_gets_a_place_to_ask_and_nobody_else_a_way_to_it() -> None:
+    live = render("keda.use=true", "networkPolicy.enabled=true", "keda.namespace=scalers")
+    config = yaml.safe_load(named(live, "ConfigMap", "penstock")["data"]["config.yaml"])
+    settings = Settings.model_validate(config)
+    assert settings.given.live == "http://penstock-live.penstock-system.svc/live"
+    (port,) = named(live, "Service", "penstock-live")["spec"]["ports"]
+    assert (port["port"], port["targetPort"]) == (80, "metrics")
+    rules = named(live, "NetworkPolicy", "penstock")["spec"]["ingress"]
+    wanted = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "scalers"}}}]
+    assert [rule["from"] for rule in rules if rule.get("from") == wanted]
+
+
+def test_a_cluster_has_one_server_of_external_metrics() -> None:
+    with pytest.raises(AssertionError, match="exclude each other"):
+        render("keda.use=true", "externalMetrics.install=true")
+
+
 def test_endpoints_are_only_followed() -> None:
     (rule,) = [rule for _, rule in operator_rules(render()) if "endpointslices" in rule["resources"]]
     assert rule["verbs"] == ["list", "watch"]

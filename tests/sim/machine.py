@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from penstock.model.measure import Answer, Counts, Question, Silence
+from penstock.model.platform import Platform
 from penstock.routing import ROUTES
 from penstock.shell.cache import Cache
 from penstock.shell.loop import Loop
@@ -83,6 +84,7 @@ class Sim:
     natures: dict[str, Nature] = field(default_factory=dict)
     gateway: bool = True
     metrics: Callable[["Sim", Question], Answer] | None = None
+    platform: Platform = field(default_factory=Platform)
 
     def __post_init__(self) -> None:
         self.store = Store(wall=self.now)
@@ -109,7 +111,8 @@ class Sim:
         self.kube = self.connect()
         self.queue = Queue(asyncio.get_running_loop().time, random.Random(1))
         self.watch = Watch(self.kube, Cache(), self.queue, None)  # type: ignore[arg-type]
-        self.loop = Loop(self.kube, self.watch.cache, self.queue, {"default": self}, Telemetry(), self.now)
+        parts = (self.kube, self.watch.cache, self.queue, {"default": self}, Telemetry(), self.now)
+        self.loop = Loop(*parts, platform=self.platform)  # type: ignore[arg-type]
         self.tasks = [asyncio.ensure_future(t) for t in (self.watch.keep(), self.loop.work(), self.loop.work())]
 
     def connect(self) -> FakeKube:

@@ -9,7 +9,7 @@ import asyncio
 from collections import defaultdict
 from typing import Any
 
-from penstock.model.names import LABEL_REVISION
+from penstock.model.names import LABEL_DOOR
 from tests.fake.store import Store
 
 Object = dict[str, Any]
@@ -27,7 +27,7 @@ class Pods:
     def of(self, revision: str) -> list[Object]:
         """Those that are there to stay, oldest first; to be read only."""
         found = (entry.live for ref, entry in self.store.entries.items() if ref[0] == "Pod")
-        mine = (live for live in found if live["metadata"]["labels"].get(LABEL_REVISION) == revision)
+        mine = (live for live in found if live["metadata"]["ownerReferences"][0]["name"] == revision)
         return [live for live in mine if not live["metadata"].get("deletionTimestamp")]
 
     def replace(self, revision: str, count: int) -> None:
@@ -75,7 +75,11 @@ class Pods:
         self.store.create(made, "replicaset")
 
     def _say(self, live: Object, ready: bool) -> None:
-        said = {"conditions": [{"type": "Ready", "status": str(ready)}]}
+        said: Object = {"conditions": [{"type": "Ready", "status": str(ready)}]}
+        if LABEL_DOOR in live["metadata"]["labels"]:
+            began = (live.get("status") or {}).get("containerStatuses")
+            running = {"running": {"startedAt": "2026-11-21T00:00:00Z"}}
+            said["containerStatuses"] = began or [{"name": "door", "started": True, "state": running}]
         if live.get("status") != said:
             ref = ("Pod", "ml", live["metadata"]["name"])
             self.store.edit(ref, lambda pod: pod.update(status=said), "kubelet")

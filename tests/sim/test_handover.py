@@ -1,9 +1,11 @@
 """A fixed number of replicas and an autoscaler take turns: nobody loses a pod by the change itself."""
 
+from itertools import permutations
 from typing import Literal
 
 import pytest
 
+from penstock.model.platform import Platform, Scaler
 from tests.fake.clock import run
 from tests.sim.machine import Sim, model
 from tests.sim.test_writes import spent
@@ -138,3 +140,33 @@ def test_a_number_that_changes_between_look_and_write_wins() -> None:
         assert set(numbers) == {14}
 
     run(story())
+
+
+KEDA = Platform(scaler=Scaler.KEDA, live="http://penstock-live.penstock-system.svc/live")
+WAYS = {"fixed": (FIXED, Platform()), "hpa": (SCALED, Platform()), "keda": (SCALED, KEDA)}
+
+
+@pytest.mark.parametrize(("before", "after"), list(permutations(WAYS, 2)))
+def test_from_each_way_to_each_other_never_two_at_a_time_and_no_pod_is_lost(before: str, after: str) -> None:
+    async def story() -> None:
+        (wish, platform), (later, then) = WAYS[before], WAYS[after]
+        sim = await with_ten()
+        sim.platform = platform
+        await sim.restart()
+        sim.apply(model("v1", scaling=wish))
+        await sim.run(60)
+        numbers, both = seen(sim), []
+        sim.store.subscribe(lambda *_: both.append(len(scalers(sim))))
+        sim.platform = then
+        await sim.restart()
+        sim.apply(model("v1", scaling=later))
+        await sim.run(60)
+        assert set(numbers) <= {10} and max(both) <= 1
+        assert scalers(sim) == {"fixed": [], "hpa": ["HorizontalPodAutoscaler"], "keda": ["ScaledObject"]}[after]
+        assert number(sim) == 10 and sim.condition("Ready")["status"] == "True"
+
+    run(story())
+
+
+def scalers(sim: Sim) -> list[str]:
+    return [live["kind"] for kind in ("HorizontalPodAutoscaler", "ScaledObject") for live in sim.store.list(kind)]

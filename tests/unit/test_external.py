@@ -3,19 +3,20 @@
 import asyncio
 import ssl
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from cluster.certs import Authority
 from penstock.metrics.batch import Batch
 from penstock.model.measure import Answer, Levels, Question, Silence
 from penstock.model.values import Snapshot
 from penstock.shell.cache import Cache, Child, Scale
-from penstock.shell.external import Trust, make_app, make_context
+from penstock.shell.external import Trust, make_app, make_context, value_of
 from penstock.shell.meter import FRESH, Meter
 from penstock.shell.web import serve
 from tests.unit.test_web import free_port
@@ -171,3 +172,28 @@ def test_a_revision_of_somebody_elses_is_not_followed(pki: Path, meter: Meter) -
     meter.cache.children[KEY]["ControllerRevision", REVISION].owner_uid = "somebody"
     ((code, _),) = ask(pki, meter, "front-proxy", (METRIC, OURS))
     assert code == 404
+
+
+def test_keda_reads_the_same_numbers_by_name() -> None:
+    async def story() -> None:
+        source, clock = Source(), Clock()
+        meter = Meter(make_cache(), {"default": Batch("default", source)}, clock)
+        app = web.Application()
+        app.router.add_get("/live/{namespace}/{revision}/{metric}", value_of(meter))
+        port = free_port()
+        runner = await serve(app, port)
+        async with aiohttp.ClientSession() as session:
+
+            async def asked(place: str) -> tuple[int, Any]:
+                async with session.get(f"http://127.0.0.1:{port}/live/{place}") as answer:
+                    return answer.status, await answer.json()
+
+            assert await asked(f"ml/{REVISION}/requestsPerSecond") == (200, {"requestsPerSecond": 120.0})
+            assert await asked(f"ml/{REVISION}/errorRate") == (404, {}), "nobody follows it"
+            assert await asked(f"other/{REVISION}/requestsPerSecond") == (404, {})
+            source.answer = Silence("away")
+            clock.now += FRESH + timedelta(seconds=1)
+            assert await asked(f"ml/{REVISION}/requestsPerSecond") == (503, {})
+        await runner.cleanup()
+
+    asyncio.run(story())

@@ -12,6 +12,7 @@ from penstock.core.scaled import scaled
 from penstock.model.values import Following
 from penstock.scaling import hpa
 from penstock.scaling.follow import follow
+from penstock.scaling.target import Target
 from tests.unit.worlds import STABLE, V1, bare
 
 SCALING = Scaling(
@@ -19,7 +20,7 @@ SCALING = Scaling(
     max_replicas=9,
     metrics=[ScalingMetric(name="cpu", target="70"), ScalingMetric(name="requestsPerSecond", target="10")],
 )
-SPEC = hpa.make(SCALING, V1, 2)
+SPEC = hpa.make(SCALING, Target(V1, 2))
 CPU = {"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 77, "averageValue": "77m"}}}
 RATE = {
     "type": "External",

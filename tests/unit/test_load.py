@@ -10,6 +10,7 @@ from penstock.model.measure import Answer, Counts, Gauge, Levels, Query, Questio
 from penstock.model.quantity import amount, canonical
 from penstock.model.values import Problem, Snapshot, Workload
 from penstock.scaling import hpa
+from penstock.scaling.target import Target
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WANTED = Wanted("ml", "churn-a1b2", "requestsPerSecond")
@@ -111,7 +112,7 @@ def test_a_number_finer_than_a_thousandth_is_rounded_up_but_not_by_its_represent
 
 def test_values_are_divided_by_the_target_and_shares_are_held_against_it() -> None:
     scaling = Scaling(max_replicas=9, metrics=[metric("cpu", target=70), RATE, SLOW])
-    resource, rate, slow = hpa.make(scaling, "churn-a1b2", 2)["metrics"]
+    resource, rate, slow = hpa.make(scaling, Target("churn-a1b2", 2))["metrics"]
     assert resource["resource"]["target"] == {"type": "Utilization", "averageUtilization": 70}
     selector = {"matchLabels": {"penstock.dev/revision": "churn-a1b2"}}
     assert rate["external"] == {

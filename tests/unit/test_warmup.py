@@ -15,6 +15,7 @@ from penstock.model.quantity import amount
 from penstock.model.reasons import Reason
 from penstock.model.values import Problem, Snapshot, World
 from penstock.scaling import hpa
+from penstock.scaling.target import Target
 from penstock.shell.cache import project
 from penstock.warmup import Wish
 from tests.sim.machine import RUNTIME, model
@@ -123,10 +124,10 @@ def test_a_guaranteed_pod_stays_one(resources: Object, guaranteed: bool) -> None
 def test_an_autoscaler_looks_at_the_server_alone() -> None:
     scaling = Scaling.model_validate({"maxReplicas": 3, "metrics": [{"name": "cpu", "target": 70}]})
     target = {"type": "Utilization", "averageUtilization": 70}
-    assert hpa.make(scaling, "churn-1", 1)["metrics"] == [
+    assert hpa.make(scaling, Target("churn-1", 1))["metrics"] == [
         {"type": "Resource", "resource": {"name": "cpu", "target": target}}
     ]
-    assert hpa.make(scaling, "churn-1", 1, "server")["metrics"] == [
+    assert hpa.make(scaling, Target("churn-1", 1, "server"))["metrics"] == [
         {"type": "ContainerResource", "containerResource": {"container": "server", "name": "cpu", "target": target}}
     ]
 

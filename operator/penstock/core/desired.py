@@ -12,9 +12,11 @@ from penstock.model import names
 from penstock.model.kinds import KINDS
 from penstock.model.values import Manifest, Pod, Shares, Snapshot, World
 from penstock.routing import place_of, router_of, service
-from penstock.scaling import hpa
+from penstock.scaling import KINDS as SCALED_BY
+from penstock.scaling import SCALERS, hpa
+from penstock.scaling.target import Target
 
-PER_REVISION = ("ControllerRevision", "Deployment", "Service", "HorizontalPodAutoscaler")
+PER_REVISION = ("ControllerRevision", "Deployment", "Service", *SCALED_BY)
 
 
 def make_object(world: World, kind: str, name: str, body: Manifest) -> Manifest:
@@ -59,7 +61,6 @@ def make_revision(world: World, name: str, snapshot: Snapshot, floor: int) -> li
     With a floor of 0 it sleeps.
     """
     assert world.spec
-    scaling = world.spec.scaling
     copies = config.make_copies(name, snapshot.configs)
     made = [
         make_object(world, "ControllerRevision", name, {"data": _record(snapshot), "revision": snapshot.number}),
@@ -67,10 +68,20 @@ def make_revision(world: World, name: str, snapshot: Snapshot, floor: int) -> li
         make_object(world, "Deployment", name, {"spec": _deployment(world, name, (snapshot, floor))}),
         make_object(world, "Service", name, {"spec": _leading(world, name, snapshot)}),
     ]
-    if hpa.owns_replicas(scaling):
-        spec = hpa.make(scaling, name, floor, _counted(snapshot))
-        made.append(make_object(world, "HorizontalPodAutoscaler", name, {"spec": spec}))
+    if floor and hpa.owns_replicas(world.spec.scaling):
+        made += _scaler(world, name, (snapshot, floor))
     return made
+
+
+def _scaler(world: World, name: str, content: tuple[Snapshot, int]) -> list[Manifest]:
+    """The autoscaler; none while another one, or what another made of ours, still follows the same pods."""
+    assert world.spec
+    (snapshot, floor), output = content, SCALERS[world.platform.scaler]
+    others = {(kind, name) for kind in SCALED_BY - {output.kind}} & world.owned
+    if others or (name in world.scaled_elsewhere and (output.kind, name) not in world.owned):
+        return []
+    target = Target(name, floor, _counted(snapshot), f"{world.platform.live}/{world.namespace}")
+    return [make_object(world, output.kind, name, {"spec": output.make(world.spec.scaling, target)})]
 
 
 def _counted(snapshot: Snapshot) -> str:

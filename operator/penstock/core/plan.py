@@ -37,6 +37,7 @@ from penstock.model.reasons import Reason
 from penstock.model.schedule import read
 from penstock.model.values import Manifest, Plan, Problem, Snapshot, Workload, World
 from penstock.routing import router_of
+from penstock.scaling import KINDS as SCALED_BY
 
 HISTORY = 10  # ControllerRevisions kept beyond those in use
 
@@ -296,7 +297,7 @@ def _kept(world: World, status: Status) -> frozenset[tuple[str, str]]:
     in_use = {side.revision for side in (status.stable, status.candidate) if side}
     spared = in_use - set(world.snapshots) | set(world.route.weights if world.route else ()) | world.named_elsewhere
     bare = {(kind, name) for kind, name in world.owned if desired.revision_of(world.name, kind, name) in spared}
-    bare -= {(kind, name) for kind, name in bare if kind == "HorizontalPodAutoscaler"}
+    bare -= {(kind, name) for kind, name in bare if kind in SCALED_BY}
     bare |= {(kind, world.name) for kind in ("Service", "PodDisruptionBudget")}
     bare |= {("Service", names.preview(world.name))} if world.spec and world.spec.rollout.blue_green else set()
     never = in_use | {r.revision for r in status.rejected}  # no way back to those

@@ -36,6 +36,8 @@ def following(world: World, status: Status) -> Following | None:
     """What there is to tell: the first autoscaler in use without numbers, else one that has some; None without any."""
     if not world.spec or not hpa.owns_replicas(world.spec.scaling):
         return None
+    if status.sleep and status.sleep.asleep_since:  # it is about to go
+        return None
     sides = [side.revision for side in (status.stable, status.candidate) if side]
     told = [world.scalers[name] for name in sides if name in world.scalers and not world.scalers[name].disabled]
     return next((each for each in told if not each.active), told[0] if told else None)

@@ -32,6 +32,7 @@ KINDS: dict[str, Kind] = {
     "Service": Kind("", "v1", "services"),
     "EndpointSlice": Kind("discovery.k8s.io", "v1", "endpointslices"),
     "HorizontalPodAutoscaler": Kind("autoscaling", "v2", "horizontalpodautoscalers"),
+    "ScaledObject": Kind("keda.sh", "v1alpha1", "scaledobjects", optional=True),
     "PodDisruptionBudget": Kind("policy", "v1", "poddisruptionbudgets"),
     "HTTPRoute": Kind("gateway.networking.k8s.io", "v1", "httproutes", optional=True),
     "GRPCRoute": Kind("gateway.networking.k8s.io", "v1", "grpcroutes", optional=True),

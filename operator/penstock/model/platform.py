@@ -16,6 +16,13 @@ class Implementation(StrEnum):
     NONE = "None"
 
 
+class Scaler(StrEnum):
+    """Who follows metrics: the cluster's own autoscaler, or KEDA where it owns the external metrics."""
+
+    HPA = "HPA"
+    KEDA = "KEDA"
+
+
 @dataclass(frozen=True)
 class TokenIssuer:
     """Who issues tokens, and where the gateway finds the keys that sign them."""
@@ -36,7 +43,8 @@ class Fence:
 class Platform:
     """The cluster's gateway, its token issuers, whether it has cert-manager, and the fence around models, if any.
 
-    Also where payloads may be told, by name, and the image of the container that warms new pods; empty: none.
+    Also where payloads may be told, by name; who scales; and the image of the containers that warm new pods and hold
+    requests, empty: none.
     """
 
     gateway: Implementation = Implementation.ENVOY_GATEWAY
@@ -45,3 +53,5 @@ class Platform:
     fence: Fence | None = None
     sinks: Mapping[str, Sink] = field(default_factory=dict)
     warmup_image: str = ""
+    scaler: Scaler = Scaler.HPA
+    live: str = ""  # address under which KEDA asks for live values, without the namespace

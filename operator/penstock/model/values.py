@@ -242,6 +242,7 @@ class World:
     annotations: Mapping[str, str] = field(default_factory=dict)
     verified: bool = True
     room: Room | None = None
+    scaled_elsewhere: frozenset[str] = frozenset()  # revisions that an autoscaler follows which another made of ours
     log: LogSeen = LogSeen()
     door: Door = Door()
 

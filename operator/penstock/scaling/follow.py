@@ -1,5 +1,6 @@
 """A HorizontalPodAutoscaler's status -> what is worth knowing of it: whether it sees, what it wants, what made it."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ from penstock.model.schedule import read
 from penstock.model.values import Following
 
 ANSWERED = "external metrics API: "  # what follows is our own answer, behind much that nobody needs
+_PREFIX = re.compile(r"^s[0-9]+-metric-api-")
 BOUND = {"TooFewReplicas": "the fewest allowed", "TooManyReplicas": "the most allowed"}
 
 
@@ -89,4 +91,9 @@ def _is_of(seen: Mapping[str, Any], part: str, name: str) -> bool:
 
 
 def _name(metric: Mapping[str, Any]) -> str:
+    """Without what KEDA puts in front: s0-metric-api-requestsPerSecond."""
+    return _PREFIX.sub("", _full_name(metric))
+
+
+def _full_name(metric: Mapping[str, Any]) -> str:
     return str(metric.get("name") or (metric.get("metric") or {}).get("name", ""))

@@ -9,6 +9,7 @@ from penstock.api.scaling import Scaling, ScalingMetric
 from penstock.model.names import LABEL_REVISION
 from penstock.model.quantity import canonical
 from penstock.model.values import Manifest
+from penstock.scaling.target import Target
 
 # A model takes long to load and its load comes back: up at once, down by a tenth a minute when five minutes agree.
 BEHAVIOR: Manifest = {
@@ -28,18 +29,14 @@ def owns_replicas(scaling: Scaling) -> bool:
     return scaling.max_replicas is not None
 
 
-def make(scaling: Scaling, deployment: str, floor: int, container: str = "") -> Manifest:
-    """The HPA's spec; `floor` is the fewest replicas that the rollout needs of this revision now.
-
-    Where the pods have more than one container, `container` is the one whose use counts.
-    """
-    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment}
+def make(scaling: Scaling, of: Target) -> Manifest:
+    """The HPA's spec."""
     most = scaling.max_replicas or scaling.min_replicas
     return {
-        "scaleTargetRef": target,
-        "minReplicas": max(1, min(floor, most)),
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": of.deployment},
+        "minReplicas": max(1, min(of.floor, most)),
         "maxReplicas": most,
-        "metrics": [_metric(metric, deployment, container) for metric in scaling.metrics],
+        "metrics": [_metric(metric, of.deployment, of.container) for metric in scaling.metrics],
         "behavior": BEHAVIOR,
     }
 

@@ -112,6 +112,22 @@ def _resources() -> dict[str, Any]:
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": f"{GROUP}/{VERSION}", "resources": [one]}
 
 
+def value_of(meter: Meter) -> Any:
+    """What KEDA is told: one number under the metric's own name. No stale value, and none of what nobody follows."""
+
+    async def value(request: web.Request) -> web.Response:
+        place = request.match_info
+        wanted = Wanted(place["namespace"], place["revision"], place["metric"])
+        found = await meter.read(wanted)
+        if not isinstance(found, Value):
+            return web.json_response({}, status=404)
+        if isinstance(found.number, Silence):
+            return web.json_response({}, status=503)
+        return web.json_response({wanted.metric: found.number})
+
+    return value
+
+
 def _values_of(meter: Meter) -> Any:
     async def values(request: web.Request) -> web.Response:
         wanted = _wanted(request)

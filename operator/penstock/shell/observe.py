@@ -44,6 +44,7 @@ def observe(cache: Cache, key: Key, now: datetime, means: Means) -> World | None
     labelled = list(cache.owned(key))
     mine = [c for c in labelled if c.kind in FOLLOWING or c.is_ours(meta["uid"])]
     given = [c for c in labelled if c.is_given()]
+    led = [c for c in labelled if isinstance(c.seen, Scaler) and c.owner_uid and not c.is_ours(meta["uid"])]
     routes = find_routes(labelled, key, meta["uid"], spec.traffic if spec else Traffic())
     world = World(
         now=now,
@@ -69,7 +70,8 @@ def observe(cache: Cache, key: Key, now: datetime, means: Means) -> World | None
         policies={(c.kind, c.name): c.seen for c in mine if isinstance(c.seen, Said)},
         given=_given(given, key[1]),
         ports=next((c.seen.ports for c in (*mine, *given) if _is_apex(c, key[1])), ()),
-        scalers={c.name: f for c in mine if isinstance(c.seen, Scaler) and (f := c.seen.following)},
+        scalers={c.revision: f for c in (*mine, *led) if isinstance(c.seen, Scaler) and (f := c.seen.following)},
+        scaled_elsewhere=frozenset(c.revision for c in led),
         tied=any(c.owner_uid == meta["uid"] for c in mine),
         rival=next((_both(c) for c in mine if _is_ambiguous(c)), cache.rivals.get(key, "")),
         annotations=_asked(meta.get("annotations") or {}),

@@ -13,11 +13,13 @@ import yaml
 from pydantic import Field, StringConstraints, ValidationError
 
 from penstock.api.fields import Frozen, Image, Name
-from penstock.model.platform import Platform
+from penstock.model.platform import Platform, Scaler
 from penstock.model.sinks import Sink
 from penstock.shell.platform import Gateway, ModelNetworks, make_platform, unused
 from penstock.shell.sources import MetricSource
 from penstock.shell.watch import ALL
+
+PLACE = "/live"  # where live values are on the operator's own port
 
 
 class ExternalMetrics(Frozen):
@@ -26,6 +28,12 @@ class ExternalMetrics(Frozen):
     port: Annotated[int, Field(ge=1, le=65535)] = 6443
     cert_file: str
     key_file: str
+
+
+class LiveValues(Frozen):
+    """KEDA scales, and asks for live values at this address of the operator's own port."""
+
+    address: Annotated[str, StringConstraints(pattern=r"^http://[a-z0-9.-]+(:[0-9]+)?$", max_length=253)]
 
 
 class PayloadSink(Frozen):
@@ -48,6 +56,7 @@ class Settings(Frozen):
     warmup_image: Image | Literal[""] = ""  # of the container that warms pods; the chart names the operator's own
     metric_sources: dict[Name, MetricSource] = Field(default={}, max_length=16)
     external_metrics: ExternalMetrics | None = None
+    keda: LiveValues | None = None
     gateway: Gateway = Gateway()
     model_networks: ModelNetworks = ModelNetworks()
     payload_sinks: dict[Name, PayloadSink] = Field(default={}, max_length=16)
@@ -63,7 +72,8 @@ class Settings(Frozen):
     def given(self) -> Platform:
         """The same with what a revision and its traffic may use beside it: an image, sinks."""
         sinks = {name: each.sink() for name, each in self.payload_sinks.items()}
-        return replace(self.platform, sinks=sinks, warmup_image=self.warmup_image)
+        given = replace(self.platform, sinks=sinks, warmup_image=self.warmup_image)
+        return replace(given, scaler=Scaler.KEDA, live=self.keda.address + PLACE) if self.keda else given
 
     @property
     def kinds(self) -> tuple[str, ...]:
