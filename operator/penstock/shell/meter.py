@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count, islice
 
 from pydantic import ValidationError
 
@@ -21,6 +22,7 @@ from penstock.shell.cache import Cache, Child, Scale
 
 PERIOD = 10.0  # seconds; an autoscaler asks every fifteen
 FRESH = timedelta(seconds=25)  # older than that a value is not told
+PART = 50  # values that are worked out together
 FORGOTTEN = 120.0  # seconds after the last asking
 
 
@@ -55,13 +57,15 @@ class Meter:
 
     async def keep(self) -> None:
         """Work out all that is wanted again and again, for ever."""
-        while True:
-            await asyncio.sleep(PERIOD)
+        for turn in count():
+            parts = 1 + len(self.wanted) // PART  # else a thousand would hold up whoever asks meanwhile
+            await asyncio.sleep(PERIOD / parts)
             late = time.monotonic() - FORGOTTEN
             for wanted in [each for each, at in self.wanted.items() if at < late]:
                 del self.wanted[wanted]
                 self.known.pop(wanted, None)
-            asked = {each: self._question(each) for each in self.wanted}
+            mine = islice(list(self.wanted), turn % parts, None, parts)
+            asked = {each: self._question(each) for each in mine}
             await self._work_out({each: found for each, found in asked.items() if isinstance(found, tuple)})
 
     async def _work_out(self, asked: Mapping[Wanted, tuple[ScalingMetric, Question]]) -> None:

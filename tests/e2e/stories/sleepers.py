@@ -21,8 +21,8 @@ async def woken(scene: Scene) -> None:
     """200 requests at once wake it: all are answered."""
     await scene.apply("v1", STEPS, scaling=SCALING)
     await scene.settled("v1")
-    await _falls_asleep(scene)
-    crowd, begin = _patient(scene), time.time()
+    await falls_asleep(scene)
+    crowd, begin = patient(scene), time.time()
     await scene.until(lambda _: len(crowd.answers) >= FIRST)
     waits = sorted(answer.seconds for answer in crowd.answers[:FIRST])
     await scene.until(lambda s: "wakeMilliseconds" in _sleep(s))
@@ -37,17 +37,18 @@ async def rolled_out(scene: Scene) -> None:
     """A version that comes while the other sleeps wakes both; nobody's request is lost."""
     await scene.apply("v1", STEPS, scaling=SCALING)
     await scene.settled("v1")
-    await _falls_asleep(scene)
+    await falls_asleep(scene)
     stable = scene.status["stable"]["revision"]
     await scene.apply("v2", STEPS, scaling=SCALING)
-    _patient(scene)
+    patient(scene)
     await scene.settled("v2")
     assert _sleep(scene)["why"] == "a rollout begins"
     assert any(_pods(s.seen) for s in scene.sights("Deployment", stable) if s.at > scene.sleeps), "both were awake"
     scene.no_failure()
 
 
-async def _falls_asleep(scene: Scene) -> None:
+async def falls_asleep(scene: Scene) -> None:
+    """Wait until it sleeps and has no pod any more; Ready and Available all the while."""
     await scene.until(lambda s: bool(_sleep(s).get("asleepSince")), 240)
     revision = scene.status["stable"]["revision"]
     await scene.until(lambda s: s.sights("Deployment", revision)[-1].seen["spec"]["replicas"] == 0)
@@ -57,7 +58,7 @@ async def _falls_asleep(scene: Scene) -> None:
     scene.sleeps = time.time()
 
 
-def _patient(scene: Scene) -> Crowd:
+def patient(scene: Scene) -> Crowd:
     """So many at once, and then a few a second; each waits as long as a model needs to load."""
     url = f"http://{scene.house.address}/v2/models/{scene.name}/infer"
     first = Crowd(url, scene.house.rows, 20.0, {"Host": scene.host}, patience=120.0, at_once=FIRST)

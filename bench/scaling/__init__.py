@@ -1,0 +1,1 @@
+"""Autoscaling measured: a step of the load, an outage of the metrics, waking from zero, a thousand autoscalers."""
