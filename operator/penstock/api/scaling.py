@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
 from penstock.api.analysis import LEVELS, METRIC_NAME, SLOW, Counters, Reading, one_of
 from penstock.api.fields import Duration, Frozen, Name, Period, cel, limit, list_map, rules, worded
+from penstock.api.objective import Objective
 from penstock.api.sleep import ScaleToZero
 from penstock.api.window import WINDOW_RULES, Window
 
@@ -158,8 +159,18 @@ class Scaling(Frozen):
                 fieldPath=".maxReplicas",
             ),
             cel(
-                "has(self.maxReplicas) == (has(self.metrics) && size(self.metrics) > 0)",
+                "has(self.maxReplicas) == (has(self.metrics) && size(self.metrics) > 0) || has(self.objective)",
                 "maxReplicas and metrics go together: set both to autoscale, or neither for a fixed number of replicas",
+            ),
+            cel(
+                "!has(self.objective) || has(self.maxReplicas)",
+                "objective needs maxReplicas: how far may it go to keep the objective?",
+            ),
+            cel(
+                "!has(self.objective) || !has(self.metrics)"
+                " || !self.metrics.exists(m, m.name in ['requestsPerSecond', 'inFlight'])",
+                "objective finds the target of requestsPerSecond by itself: leave requestsPerSecond and inFlight out of"
+                " metrics, or leave objective out",
             ),
             cel(
                 "has(self.maxReplicas) || !has(self.schedules) || !self.schedules.exists(s, has(s.maxReplicas))",
@@ -206,6 +217,9 @@ class Scaling(Frozen):
         ),
     ] = []
     """Signals to follow; the one that asks for most replicas wins. Example: [{name: requestsPerSecond, target: 50}]."""
+    objective: Objective | None = None
+    """How fast answers must be, instead of a target that somebody has to measure. Default: none.
+    Example: {slowRate: {threshold: 300ms, max: 1%}}."""
     schedules: Annotated[list[Schedule], Field(max_length=16)] = []
     """Other bounds at certain times; where several hold, the largest of each. Default: none.
     Example: [{days: [Monday], start: "07:00", duration: 12h, timeZone: Europe/Berlin, minReplicas: 6}]."""

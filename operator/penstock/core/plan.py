@@ -17,6 +17,7 @@ from penstock.core import (
     desired,
     drawing,
     evidence,
+    objective,
     payload,
     rotate,
     scaled,
@@ -43,7 +44,7 @@ HISTORY = 10  # ControllerRevisions kept beyond those in use
 
 def decide(world: World) -> Plan:
     """From what is to what follows."""
-    world = drawing.seen(payload.seen(access.seen(bounds.scheduled(world))))
+    world = drawing.seen(payload.seen(access.seen(objective.followed(bounds.scheduled(world)))))
     turn = adoption.dismiss(world, advance(world))
     status = _seen(world, turn.status)
     world = replace(world, door=replace(world.door, fronts=sleep.fronted(status)))
@@ -51,7 +52,7 @@ def decide(world: World) -> Plan:
     status = status.model_copy(
         update={
             "observed_generation": world.generation,
-            "conditions": conditions(world, world.status, replace(claim, following=scaled.following(world, status))),
+            "conditions": conditions(world, world.status, _scaling(claim, world, status)),
             "next": next_up(status, turn) or sleep.next_up(world, status),
         }
     )
@@ -110,6 +111,11 @@ def _url(world: World) -> str:
         return f"grpc://{host}"
     scheme = "https" if traffic.policy and traffic.policy.tls else "http"
     return f"{scheme}://{host}{traffic.path}"
+
+
+def _scaling(claim: Claim, world: World, status: Status) -> Claim:
+    """The same with what there is to say of scaling."""
+    return replace(claim, following=scaled.following(world, status), objective=objective.told(world))
 
 
 def _claim(world: World, turn: Turn, status: Status) -> Claim:
@@ -309,8 +315,8 @@ def _again(world: World, turn: Turn, status: Status) -> datetime | None:
     candidate = status.candidate
     after = [read(g.after) for g in status.leaving if read(g.after) > world.now]
     waits = turn.waits.again if turn.waits else None
-    again = _earliest(waits, adoption.again(world), world.settles_at, scaled.again(world), bounds.again(world))
-    again = _earliest(again, sleep.again(world, status))
+    looks = (scaled.again(world), bounds.again(world), objective.again(world), sleep.again(world, status))
+    again = _earliest(waits, adoption.again(world), world.settles_at, *looks)
     if not candidate:
         return _earliest(again, *after)
     moved = world.now if turn.notices or candidate.shifted_at != _shifted(world.status) else None

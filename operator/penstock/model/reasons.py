@@ -28,6 +28,11 @@ class Reason(StrEnum):
         "MetricsMissing",
         "The autoscaler has no numbers, and the message says why: replicas are held, then scaling.fallback applies.",
     )
+    OBJECTIVE_FOLLOWED = "ObjectiveFollowed", "The requests for each replica are those at which few enough are slow."
+    OBJECTIVE_UNREACHABLE = (
+        "ObjectiveUnreachable",
+        "Too many requests are slow, and more replicas do not help or may not be had: the message says which.",
+    )
     # a rollout under way
     ROLLOUT_STARTED = "RolloutStarted", "A new revision is being tried."
     WAITING_FOR_PODS = "WaitingForPods", "The candidate's pods are not ready yet; the message names what they say."
