@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from penstock.metrics import Source
 from penstock.model.measure import Answer, Counts, Question, Silence
 from penstock.shell.cache import Cache, Key
 from penstock.shell.loop import Loop
@@ -48,9 +49,9 @@ class Asking(Loop):
         return None
 
 
-def staffed(source: Patient | None, workers: int) -> tuple[Asking, list[asyncio.Task[None]]]:
+def staffed(source: Source | None, workers: int) -> tuple[Asking, list[asyncio.Task[None]]]:
     queue = Queue(asyncio.get_running_loop().time, random.Random(1))
-    sources: Mapping[str, Patient] = {"main": source} if source else {}
+    sources: Mapping[str, Source] = {"main": source} if source else {}
     loop = Asking(None, Cache(), queue, sources, Telemetry(), lambda: datetime.now(UTC))  # type: ignore[arg-type]
     return loop, [asyncio.ensure_future(loop.work()) for _ in range(workers)]
 

@@ -6,9 +6,7 @@ Shapes only; what is learned, and from what, is worked out in `core.objective`.
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
-
-from penstock.api.fields import Count, Duration, Frozen, Name, Percent, ShortText, Text, Time, Tolerant, cel, rules
+from penstock.api.fields import PERCENT, Count, Duration, Frozen, Name, Percent, ShortText, Text, Time, Tolerant, worded
 
 
 class SlowRate(Frozen):
@@ -17,7 +15,7 @@ class SlowRate(Frozen):
     threshold: Duration
     """What takes longer is slow; must be a bucket bound of the server's histogram. Example: 300ms."""
     max: Annotated[
-        Percent, Field(json_schema_extra=rules(cel("self.matches('[1-9]')", "must be a share above 0, such as 1%")))
+        Percent, worded(PERCENT, "must be a percentage above 0, such as 1% or 0.5%", "self.matches('[1-9]')")
     ]
     """Largest share of slow requests. Example: 1%."""
 

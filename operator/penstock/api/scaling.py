@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 from penstock.api.analysis import LEVELS, METRIC_NAME, SLOW, Counters, Reading, one_of
 from penstock.api.fields import Duration, Frozen, Name, Period, cel, limit, list_map, rules, worded
 from penstock.api.objective import Objective
+from penstock.api.predictive import Predictive
 from penstock.api.sleep import ScaleToZero
 from penstock.api.window import WINDOW_RULES, Window
 
@@ -173,6 +174,11 @@ class Scaling(Frozen):
                 " metrics, or leave objective out",
             ),
             cel(
+                "!has(self.predictive) || has(self.objective)"
+                " || has(self.metrics) && self.metrics.exists(m, m.name == 'requestsPerSecond')",
+                "predictive needs requests for each replica: give metrics a requestsPerSecond, or give an objective",
+            ),
+            cel(
                 "has(self.maxReplicas) || !has(self.schedules) || !self.schedules.exists(s, has(s.maxReplicas))",
                 "schedules.maxReplicas needs an autoscaler: set scaling.maxReplicas and metrics",
             ),
@@ -225,6 +231,9 @@ class Scaling(Frozen):
     Example: [{days: [Monday], start: "07:00", duration: 12h, timeZone: Europe/Berlin, minReplicas: 6}]."""
     scale_to_zero: ScaleToZero | None = None
     """With minReplicas: 0, when the model falls asleep and how its first requests are held."""
+    predictive: Predictive | None = None
+    """Replicas before the load comes, from the load of the last days or weeks; never fewer than without. Default: none.
+    Example: {season: Week, lead: 10m}."""
     fallback: Fallback | None = None
     """When the numbers are missing: the replicas are held, and after a while are at least these. Default: only held."""
 

@@ -12,6 +12,7 @@ from penstock.api.condition import Condition, SeenShare
 from penstock.api.fields import Count, Percent100, ShortText, Text, Time, Tolerant, list_map
 from penstock.api.objective import Learned
 from penstock.api.planned import PlannedSticky
+from penstock.api.predictive import Forecast
 from penstock.api.scaled import Scaled
 from penstock.api.sleep import Sleep
 
@@ -331,6 +332,8 @@ class Status(Tolerant):
     """Since when nobody asks for the model, or since when it sleeps or wakes; absent while it is simply awake."""
     objective: Learned | None = None
     """What was learned for scaling.objective; absent before too many requests were slow for the first time."""
+    forecast: Forecast | None = None
+    """What scaling.predictive expects."""
     url: ShortText = ""
     """Where clients reach the model inside the cluster; through a gateway its first host name and path."""
     conditions: Annotated[list[Condition], Field(max_length=16, json_schema_extra=list_map("type"))] = []

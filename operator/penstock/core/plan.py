@@ -17,6 +17,7 @@ from penstock.core import (
     desired,
     drawing,
     evidence,
+    forecast,
     objective,
     payload,
     rotate,
@@ -44,7 +45,7 @@ HISTORY = 10  # ControllerRevisions kept beyond those in use
 
 def decide(world: World) -> Plan:
     """From what is to what follows."""
-    world = drawing.seen(payload.seen(access.seen(objective.followed(bounds.scheduled(world)))))
+    world = drawing.seen(payload.seen(access.seen(forecast.foreseen(objective.followed(bounds.scheduled(world))))))
     turn = adoption.dismiss(world, advance(world))
     status = _seen(world, turn.status)
     world = replace(world, door=replace(world.door, fronts=sleep.fronted(status)))
@@ -315,8 +316,8 @@ def _again(world: World, turn: Turn, status: Status) -> datetime | None:
     candidate = status.candidate
     after = [read(g.after) for g in status.leaving if read(g.after) > world.now]
     waits = turn.waits.again if turn.waits else None
-    looks = (scaled.again(world), bounds.again(world), objective.again(world), sleep.again(world, status))
-    again = _earliest(waits, adoption.again(world), world.settles_at, *looks)
+    looks = (scaled.again(world), bounds.again(world), objective.again(world), forecast.again(world))
+    again = _earliest(waits, adoption.again(world), world.settles_at, *looks, sleep.again(world, status))
     if not candidate:
         return _earliest(again, *after)
     moved = world.now if turn.notices or candidate.shifted_at != _shifted(world.status) else None

@@ -241,6 +241,7 @@ class World:
     asked: frozenset[int] = frozenset()  # those of the answers that were asked for in this very turn
     counted: Answer | None = None  # all requests of candidate and stable, where that was asked for in this very turn
     weighed: tuple[Answer, ...] = ()  # what scaling.objective asked in this very turn
+    recalled: tuple[Answer, ...] = ()  # what scaling.predictive asked last
     annotations: Mapping[str, str] = field(default_factory=dict)
     verified: bool = True
     room: Room | None = None
