@@ -93,10 +93,11 @@ def test_it_says_from_what() -> None:
 def test_status_is_written_where_the_number_changes_and_no_sooner() -> None:
     first = decide(world(80.0, 80.0, 80.0, 80.0)).status
     assert first.forecast and first.forecast.replicas == 8
-    for loads, expected in (((75.0,) * 4, 8), ((79.0,) * 4, 8), ((71.0,) * 4, 8), ((65.0,) * 4, 7), ((81.0,) * 4, 9)):
-        after = decide(replace(world(*loads), status=first)).status
+    first = decide(world(200.0, 200.0, 200.0, 200.0)).status
+    for load, expected in ((199.0, 20), (185.0, 20), (175.0, 20), (165.0, 17), (201.0, 21)):
+        after = decide(replace(world(load, load, load, load), status=first)).status
         assert after.forecast and after.forecast.replicas == expected
-        assert (after == first) == (expected == 8)
+        assert (after == first) == (expected == 20)
 
 
 def test_an_objective_gives_the_target_once_it_has_one() -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
 from penstock.api.analysis import LEVELS, METRIC_NAME, SLOW, Counters, Reading, one_of
+from penstock.api.budget import Budget
 from penstock.api.fields import Duration, Frozen, Name, Period, cel, limit, list_map, rules, worded
 from penstock.api.objective import Objective
 from penstock.api.predictive import Predictive
@@ -234,6 +235,8 @@ class Scaling(Frozen):
     predictive: Predictive | None = None
     """Replicas before the load comes, from the load of the last days or weeks; never fewer than without. Default: none.
     Example: {season: Week, lead: 10m}."""
+    budget: Budget | None = None
+    """What the replicas of one revision may cost. Default: none. Example: {perHour: "12.50", onExceed: Refuse}."""
     fallback: Fallback | None = None
     """When the numbers are missing: the replicas are held, and after a while are at least these. Default: only held."""
 

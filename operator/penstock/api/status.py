@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from penstock.api.budget import Cost
 from penstock.api.condition import Condition, SeenShare
 from penstock.api.fields import Count, Percent100, ShortText, Text, Time, Tolerant, list_map
 from penstock.api.objective import Learned
@@ -332,6 +333,8 @@ class Status(Tolerant):
     """Since when nobody asks for the model, or since when it sleeps or wakes; absent while it is simply awake."""
     objective: Learned | None = None
     """What was learned for scaling.objective; absent before too many requests were slow for the first time."""
+    cost: Cost | None = None
+    """What the replicas cost; absent where the administrator has given no prices for what they ask for."""
     forecast: Forecast | None = None
     """What scaling.predictive expects."""
     url: ShortText = ""

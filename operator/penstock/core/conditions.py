@@ -26,6 +26,7 @@ class Claim:
     answers: str = ""
     following: Following | None = None
     objective: tuple[bool, Reason, str] | None = None  # whether it can be kept
+    budget: tuple[ConditionStatus, Reason, str] | None = None  # whether it holds
     traffic: tuple[ConditionStatus, Reason, str] | None = None  # whether the share was seen; None where none is tried
 
 
@@ -49,6 +50,8 @@ def _facts(claim: Claim) -> Iterable[tuple[str, ConditionStatus, Reason, str]]:
     if claim.objective:
         kept, reason, message = claim.objective
         yield "ObjectiveReachable", _truth(kept), reason, message
+    if claim.budget:
+        yield "WithinBudget", *claim.budget
     if claim.stalled:
         yield "Stalled", ConditionStatus.TRUE, claim.reason, claim.message
     elif not claim.ready:

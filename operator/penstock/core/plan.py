@@ -14,6 +14,7 @@ from penstock.core import (
     access,
     adoption,
     bounds,
+    cost,
     desired,
     drawing,
     evidence,
@@ -45,7 +46,8 @@ HISTORY = 10  # ControllerRevisions kept beyond those in use
 
 def decide(world: World) -> Plan:
     """From what is to what follows."""
-    world = drawing.seen(payload.seen(access.seen(forecast.foreseen(objective.followed(bounds.scheduled(world))))))
+    world = forecast.foreseen(objective.followed(bounds.scheduled(world)))
+    world = drawing.seen(payload.seen(access.seen(cost.guarded(world))))
     turn = adoption.dismiss(world, advance(world))
     status = _seen(world, turn.status)
     world = replace(world, door=replace(world.door, fronts=sleep.fronted(status)))
@@ -75,6 +77,7 @@ def _seen(world: World, status: Status) -> Status:
         "url": _url(world),
         "scaling": scaled.scaled(world, status),
         "sleep": sleep.follow(world, status),
+        "cost": cost.spent(world, status),
         "leaving": [g for g in status.leaving if not _is_over(world, g)],
     }
     if status.stable:
@@ -116,7 +119,8 @@ def _url(world: World) -> str:
 
 def _scaling(claim: Claim, world: World, status: Status) -> Claim:
     """The same with what there is to say of scaling."""
-    return replace(claim, following=scaled.following(world, status), objective=objective.told(world))
+    following, budget = scaled.following(world, status), cost.told(world, status)
+    return replace(claim, following=following, objective=objective.told(world), budget=budget)
 
 
 def _claim(world: World, turn: Turn, status: Status) -> Claim:
@@ -216,7 +220,8 @@ def _children(world: World, status: Status, selects: str) -> list[Manifest]:
         snapshot = _snapshot(world, revision)
         if snapshot:
             least = 0 if sleep.is_down(world, status, revision) else scaled.floor(world, revision, floor)
-            made += desired.make_revision(world, revision, snapshot, least)
+            afforded, least = cost.afforded(world, snapshot, least)
+            made += desired.make_revision(afforded, revision, snapshot, least)
     made += sleep.make(world, status)
     if not (status.stable or status.candidate):
         return made

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -33,10 +34,18 @@ class Fence:
 
 
 @dataclass(frozen=True)
+class Prices:
+    """What an hour of one cpu, one GiB of memory or one device costs, by the name of the resource; empty: not known."""
+
+    per_hour: Mapping[str, Decimal] = field(default_factory=dict)
+    currency: str = ""
+
+
+@dataclass(frozen=True)
 class Platform:
     """The cluster's gateway, its token issuers, whether it has cert-manager, and the fence around models, if any.
 
-    Also where payloads may be told, by name, and the image of the container that warms new pods; empty: none.
+    Also where payloads may be told, by name, the image of the container that warms new pods, and prices; empty: none.
     """
 
     gateway: Implementation = Implementation.ENVOY_GATEWAY
@@ -45,3 +54,4 @@ class Platform:
     fence: Fence | None = None
     sinks: Mapping[str, Sink] = field(default_factory=dict)
     warmup_image: str = ""
+    prices: Prices = Prices()
