@@ -203,6 +203,12 @@ def test_another_objective_begins_anew_and_none_forgets() -> None:
     assert decide(replace(found, spec=spec)).status.objective is None
 
 
+def test_a_model_without_pods_is_not_asked_about() -> None:
+    asleep = world(learned("40"), pods=(), ready=0)
+    assert questions(asleep) == [] and objective.again(asleep) is None
+    assert objective.learn(asleep) == asleep.status.objective
+
+
 def test_a_settled_one_is_written_never() -> None:
     found = world(learned("40"))
     first = decide(found).status

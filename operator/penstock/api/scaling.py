@@ -184,8 +184,8 @@ class Scaling(Frozen):
                 "schedules.maxReplicas needs an autoscaler: set scaling.maxReplicas and metrics",
             ),
             cel(
-                "!has(self.minReplicas) || self.minReplicas > 0 || (has(self.metrics) && self.metrics.exists(m,"
-                f" m.name in {list(IDLE)}))",
+                "!has(self.minReplicas) || self.minReplicas > 0 || has(self.objective)"
+                f" || (has(self.metrics) && self.metrics.exists(m, m.name in {list(IDLE)}))",
                 f"minReplicas: 0 needs a metric that says whether anybody asks: {', '.join(IDLE)}, with maxReplicas",
                 fieldPath=".minReplicas",
             ),

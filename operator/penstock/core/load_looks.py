@@ -53,7 +53,7 @@ def with_target(scaling: Scaling, per_replica: str | None) -> Scaling:
 def questions(world: World) -> list[Question]:
     """Requests per second and slow requests of the stable revision in each span; none while there is nothing to ask."""
     found = measures_of(world)
-    if not isinstance(found, tuple) or not world.status.stable:
+    if not isinstance(found, tuple) or not world.status.stable or not can_look(world):
         return []
     wish, revision, end = wish_of(world), world.status.stable.revision, world.now - LAG
     begin = _begin(world)
@@ -61,6 +61,12 @@ def questions(world: World) -> list[Question]:
     arms = [Arm(revision, each) for each in found]
     source = wish.source if wish and wish.source else "default"
     return [Question(source, world.namespace, arm, None, start, end) for start in spans if start < end for arm in arms]
+
+
+def can_look(world: World) -> bool:
+    """Whether there is anything to ask: not about a model that sleeps, nor one that shows nothing."""
+    home = world.workloads.get(world.status.stable.revision) if world.status.stable else None
+    return home is not None and home.ready > 0 and isinstance(measures_of(world), tuple)
 
 
 def wish_of(world: World) -> Objective | None:

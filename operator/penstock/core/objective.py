@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from penstock.api.fields import limit
 from penstock.api.objective import Learned, Obstacle, Seen
-from penstock.core.load_looks import SPANS, Look, looks, measures_of, wish_of, with_target
+from penstock.core.load_looks import SPANS, Look, can_look, looks, measures_of, wish_of, with_target
 from penstock.model.reasons import Reason
 from penstock.model.schedule import read, spell
 from penstock.model.values import Problem, World
@@ -44,7 +44,7 @@ def followed(world: World) -> World:
 
 def again(world: World) -> datetime | None:
     """When to look next; a look asks the metric source only."""
-    return world.now + EVERY if isinstance(measures_of(world), tuple) else None
+    return world.now + EVERY if can_look(world) else None
 
 
 def told(world: World) -> tuple[bool, Reason, str] | None:

@@ -13,17 +13,15 @@ from penstock.checks.ready import standing
 from penstock.core import (
     access,
     adoption,
-    bounds,
     cost,
     desired,
     drawing,
     evidence,
-    forecast,
-    objective,
     payload,
     rotate,
     scaled,
     share,
+    sizing,
     sleep,
     strategy,
     switch,
@@ -46,8 +44,7 @@ HISTORY = 10  # ControllerRevisions kept beyond those in use
 
 def decide(world: World) -> Plan:
     """From what is to what follows."""
-    world = forecast.foreseen(objective.followed(bounds.scheduled(world)))
-    world = drawing.seen(payload.seen(access.seen(cost.guarded(world))))
+    world = drawing.seen(payload.seen(access.seen(sizing.seen(world))))
     turn = adoption.dismiss(world, advance(world))
     status = _seen(world, turn.status)
     world = replace(world, door=replace(world.door, fronts=sleep.fronted(status)))
@@ -55,7 +52,7 @@ def decide(world: World) -> Plan:
     status = status.model_copy(
         update={
             "observed_generation": world.generation,
-            "conditions": conditions(world, world.status, _scaling(claim, world, status)),
+            "conditions": conditions(world, world.status, sizing.told(claim, world, status)),
             "next": next_up(status, turn) or sleep.next_up(world, status),
         }
     )
@@ -115,12 +112,6 @@ def _url(world: World) -> str:
         return f"grpc://{host}"
     scheme = "https" if traffic.policy and traffic.policy.tls else "http"
     return f"{scheme}://{host}{traffic.path}"
-
-
-def _scaling(claim: Claim, world: World, status: Status) -> Claim:
-    """The same with what there is to say of scaling."""
-    following, budget = scaled.following(world, status), cost.told(world, status)
-    return replace(claim, following=following, objective=objective.told(world), budget=budget)
 
 
 def _claim(world: World, turn: Turn, status: Status) -> Claim:
@@ -321,8 +312,7 @@ def _again(world: World, turn: Turn, status: Status) -> datetime | None:
     candidate = status.candidate
     after = [read(g.after) for g in status.leaving if read(g.after) > world.now]
     waits = turn.waits.again if turn.waits else None
-    looks = (scaled.again(world), bounds.again(world), objective.again(world), forecast.again(world))
-    again = _earliest(waits, adoption.again(world), world.settles_at, *looks, sleep.again(world, status))
+    again = _earliest(waits, adoption.again(world), world.settles_at, sizing.again(world, status))
     if not candidate:
         return _earliest(again, *after)
     moved = world.now if turn.notices or candidate.shifted_at != _shifted(world.status) else None
