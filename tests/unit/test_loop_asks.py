@@ -3,9 +3,10 @@
 import asyncio
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
+from penstock.metrics import Source
 from penstock.model.measure import Answer, Counts, Question, Silence
 from penstock.shell.cache import Cache, Key
 from penstock.shell.loop import Loop
@@ -13,6 +14,7 @@ from penstock.shell.queue import Queue
 from penstock.shell.telemetry import Telemetry
 from tests.fake import clock
 from tests.unit.prometheus_source import question
+from tests.unit.test_objective import world as with_objective
 
 
 @dataclass
@@ -47,9 +49,9 @@ class Asking(Loop):
         return None
 
 
-def staffed(source: Patient | None, workers: int) -> tuple[Asking, list[asyncio.Task[None]]]:
+def staffed(source: Source | None, workers: int) -> tuple[Asking, list[asyncio.Task[None]]]:
     queue = Queue(asyncio.get_running_loop().time, random.Random(1))
-    sources: Mapping[str, Patient] = {"main": source} if source else {}
+    sources: Mapping[str, Source] = {"main": source} if source else {}
     loop = Asking(None, Cache(), queue, sources, Telemetry(), lambda: datetime.now(UTC))  # type: ignore[arg-type]
     return loop, [asyncio.ensure_future(loop.work()) for _ in range(workers)]
 
@@ -93,6 +95,24 @@ def test_a_source_that_is_not_there_is_silence() -> None:
             await end(loop, workers)
 
     assert clock.run(story()) == {3: Silence("the operator has no metric source main")}
+
+
+def test_an_objective_is_asked_about_twice_a_minute_whatever_makes_the_turns() -> None:
+    async def story() -> list[int]:
+        source = Patient()
+        source.let.set()
+        loop, workers = staffed(source, 1)
+        loop.batches["default"] = loop.batches["main"]
+        await asyncio.sleep(0)
+        world, counts = with_objective(), []
+        for later in (0, 10, 20, 30, 40, 60):
+            seen = await loop.weigh(("ml", "churn"), replace(world, now=world.now + timedelta(seconds=later)))
+            counts.append(len(seen.weighed))
+        await end(loop, workers)
+        assert source.asked == 18
+        return counts
+
+    assert clock.run(story()) == [6, 0, 0, 6, 0, 6]
 
 
 def test_what_a_turn_dies_of_its_worker_dies_of() -> None:

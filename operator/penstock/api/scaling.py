@@ -8,7 +8,10 @@ from typing import Annotated
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
 from penstock.api.analysis import LEVELS, METRIC_NAME, SLOW, Counters, Reading, one_of
+from penstock.api.budget import Budget
 from penstock.api.fields import Duration, Frozen, Name, Period, cel, limit, list_map, rules, worded
+from penstock.api.objective import Objective
+from penstock.api.predictive import Predictive
 from penstock.api.sleep import ScaleToZero
 from penstock.api.window import WINDOW_RULES, Window
 
@@ -158,16 +161,31 @@ class Scaling(Frozen):
                 fieldPath=".maxReplicas",
             ),
             cel(
-                "has(self.maxReplicas) == (has(self.metrics) && size(self.metrics) > 0)",
+                "has(self.maxReplicas) == (has(self.metrics) && size(self.metrics) > 0) || has(self.objective)",
                 "maxReplicas and metrics go together: set both to autoscale, or neither for a fixed number of replicas",
+            ),
+            cel(
+                "!has(self.objective) || has(self.maxReplicas)",
+                "objective needs maxReplicas: how far may it go to keep the objective?",
+            ),
+            cel(
+                "!has(self.objective) || !has(self.metrics)"
+                " || !self.metrics.exists(m, m.name in ['requestsPerSecond', 'inFlight'])",
+                "objective finds the target of requestsPerSecond by itself: leave requestsPerSecond and inFlight out of"
+                " metrics, or leave objective out",
+            ),
+            cel(
+                "!has(self.predictive) || has(self.objective)"
+                " || has(self.metrics) && self.metrics.exists(m, m.name == 'requestsPerSecond')",
+                "predictive needs requests for each replica: give metrics a requestsPerSecond, or give an objective",
             ),
             cel(
                 "has(self.maxReplicas) || !has(self.schedules) || !self.schedules.exists(s, has(s.maxReplicas))",
                 "schedules.maxReplicas needs an autoscaler: set scaling.maxReplicas and metrics",
             ),
             cel(
-                "!has(self.minReplicas) || self.minReplicas > 0 || (has(self.metrics) && self.metrics.exists(m,"
-                f" m.name in {list(IDLE)}))",
+                "!has(self.minReplicas) || self.minReplicas > 0 || has(self.objective)"
+                f" || (has(self.metrics) && self.metrics.exists(m, m.name in {list(IDLE)}))",
                 f"minReplicas: 0 needs a metric that says whether anybody asks: {', '.join(IDLE)}, with maxReplicas",
                 fieldPath=".minReplicas",
             ),
@@ -206,11 +224,19 @@ class Scaling(Frozen):
         ),
     ] = []
     """Signals to follow; the one that asks for most replicas wins. Example: [{name: requestsPerSecond, target: 50}]."""
+    objective: Objective | None = None
+    """How fast answers must be, instead of a target that somebody has to measure. Default: none.
+    Example: {slowRate: {threshold: 300ms, max: 1%}}."""
     schedules: Annotated[list[Schedule], Field(max_length=16)] = []
     """Other bounds at certain times; where several hold, the largest of each. Default: none.
     Example: [{days: [Monday], start: "07:00", duration: 12h, timeZone: Europe/Berlin, minReplicas: 6}]."""
     scale_to_zero: ScaleToZero | None = None
     """With minReplicas: 0, when the model falls asleep and how its first requests are held."""
+    predictive: Predictive | None = None
+    """Replicas before the load comes, from the load of the last days or weeks; never fewer than without. Default: none.
+    Example: {season: Week, lead: 10m}."""
+    budget: Budget | None = None
+    """What the replicas of one revision may cost. Default: none. Example: {perHour: "12.50", onExceed: Refuse}."""
     fallback: Fallback | None = None
     """When the numbers are missing: the replicas are held, and after a while are at least these. Default: only held."""
 

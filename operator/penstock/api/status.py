@@ -8,9 +8,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from penstock.api.budget import Cost
 from penstock.api.condition import Condition, SeenShare
 from penstock.api.fields import Count, Percent100, ShortText, Text, Time, Tolerant, list_map
+from penstock.api.objective import Learned
 from penstock.api.planned import PlannedSticky
+from penstock.api.predictive import Forecast
 from penstock.api.scaled import Scaled
 from penstock.api.sleep import Sleep
 
@@ -328,6 +331,12 @@ class Status(Tolerant):
     """The autoscaler's wish, its bounds and its last decisions; absent where the number is fixed."""
     sleep: Sleep | None = None
     """Since when nobody asks for the model, or since when it sleeps or wakes; absent while it is simply awake."""
+    objective: Learned | None = None
+    """What was learned for scaling.objective; absent before too many requests were slow for the first time."""
+    cost: Cost | None = None
+    """What the replicas cost; absent where the administrator has given no prices for what they ask for."""
+    forecast: Forecast | None = None
+    """What scaling.predictive expects."""
     url: ShortText = ""
     """Where clients reach the model inside the cluster; through a gateway its first host name and path."""
     conditions: Annotated[list[Condition], Field(max_length=16, json_schema_extra=list_map("type"))] = []

@@ -25,6 +25,8 @@ class Claim:
     outage: str = ""
     answers: str = ""
     following: Following | None = None
+    objective: tuple[bool, Reason, str] | None = None  # whether it can be kept
+    budget: tuple[ConditionStatus, Reason, str] | None = None  # whether it holds
     traffic: tuple[ConditionStatus, Reason, str] | None = None  # whether the share was seen; None where none is tried
 
 
@@ -45,6 +47,11 @@ def _facts(claim: Claim) -> Iterable[tuple[str, ConditionStatus, Reason, str]]:
         told = claim.following
         reason = Reason.FOLLOWING_METRICS if told.active else Reason.METRICS_MISSING
         yield "ScalingActive", _truth(told.active), reason, told.message or "the autoscaler has numbers to follow"
+    if claim.objective:
+        kept, reason, message = claim.objective
+        yield "ObjectiveReachable", _truth(kept), reason, message
+    if claim.budget:
+        yield "WithinBudget", *claim.budget
     if claim.stalled:
         yield "Stalled", ConditionStatus.TRUE, claim.reason, claim.message
     elif not claim.ready:

@@ -13,7 +13,7 @@ from penstock.checks.ready import standing
 from penstock.core import (
     access,
     adoption,
-    bounds,
+    cost,
     desired,
     drawing,
     evidence,
@@ -21,6 +21,7 @@ from penstock.core import (
     rotate,
     scaled,
     share,
+    sizing,
     sleep,
     strategy,
     switch,
@@ -44,7 +45,7 @@ HISTORY = 10  # ControllerRevisions kept beyond those in use
 
 def decide(world: World) -> Plan:
     """From what is to what follows."""
-    world = drawing.seen(payload.seen(access.seen(bounds.scheduled(world))))
+    world = drawing.seen(payload.seen(access.seen(sizing.seen(world))))
     turn = adoption.dismiss(world, advance(world))
     status = _seen(world, turn.status)
     world = replace(world, door=replace(world.door, fronts=sleep.fronted(status)))
@@ -52,7 +53,7 @@ def decide(world: World) -> Plan:
     status = status.model_copy(
         update={
             "observed_generation": world.generation,
-            "conditions": conditions(world, world.status, replace(claim, following=scaled.following(world, status))),
+            "conditions": conditions(world, world.status, sizing.told(claim, world, status)),
             "next": next_up(status, turn) or sleep.next_up(world, status),
         }
     )
@@ -74,6 +75,7 @@ def _seen(world: World, status: Status) -> Status:
         "url": _url(world),
         "scaling": scaled.scaled(world, status),
         "sleep": sleep.follow(world, status),
+        "cost": cost.spent(world, status),
         "leaving": [g for g in status.leaving if not _is_over(world, g)],
     }
     if status.stable:
@@ -210,7 +212,8 @@ def _children(world: World, status: Status, selects: str) -> list[Manifest]:
         snapshot = _snapshot(world, revision)
         if snapshot:
             least = 0 if sleep.is_down(world, status, revision) else scaled.floor(world, revision, floor)
-            made += desired.make_revision(world, revision, snapshot, least)
+            afforded, least = cost.afforded(world, snapshot, least)
+            made += desired.make_revision(afforded, revision, snapshot, least)
     made += sleep.make(world, status)
     if not (status.stable or status.candidate):
         return made
@@ -310,8 +313,7 @@ def _again(world: World, turn: Turn, status: Status) -> datetime | None:
     candidate = status.candidate
     after = [read(g.after) for g in status.leaving if read(g.after) > world.now]
     waits = turn.waits.again if turn.waits else None
-    again = _earliest(waits, adoption.again(world), world.settles_at, scaled.again(world), bounds.again(world))
-    again = _earliest(again, sleep.again(world, status))
+    again = _earliest(waits, adoption.again(world), world.settles_at, sizing.again(world, status))
     if not candidate:
         return _earliest(again, *after)
     moved = world.now if turn.notices or candidate.shifted_at != _shifted(world.status) else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -40,11 +41,19 @@ class Fence:
 
 
 @dataclass(frozen=True)
+class Prices:
+    """What an hour of one cpu, one GiB of memory or one device costs, by the name of the resource; empty: not known."""
+
+    per_hour: Mapping[str, Decimal] = field(default_factory=dict)
+    currency: str = ""
+
+
+@dataclass(frozen=True)
 class Platform:
     """The cluster's gateway, its token issuers, whether it has cert-manager, and the fence around models, if any.
 
-    Also where payloads may be told, by name; who scales; and the image of the containers that warm new pods and hold
-    requests, empty: none.
+    Also where payloads may be told, by name; who scales; the image of the containers that warm new pods and hold
+    requests, and prices, both empty: none.
     """
 
     gateway: Implementation = Implementation.ENVOY_GATEWAY
@@ -55,3 +64,4 @@ class Platform:
     warmup_image: str = ""
     scaler: Scaler = Scaler.HPA
     live: str = ""  # address under which KEDA asks for live values, without the namespace
+    prices: Prices = Prices()

@@ -28,6 +28,13 @@ class Reason(StrEnum):
         "MetricsMissing",
         "The autoscaler has no numbers, and the message says why: replicas are held, then scaling.fallback applies.",
     )
+    OBJECTIVE_FOLLOWED = "ObjectiveFollowed", "The requests for each replica are those at which few enough are slow."
+    OBJECTIVE_UNREACHABLE = (
+        "ObjectiveUnreachable",
+        "Too many requests are slow, and more replicas do not help or may not be had: the message says which.",
+    )
+    WITHIN_BUDGET = "WithinBudget", "The replicas cost no more than scaling.budget; the message has both numbers."
+    NO_PRICES = "NoPrices", "What a replica costs is not known; the message says which price is missing."
     # a rollout under way
     ROLLOUT_STARTED = "RolloutStarted", "A new revision is being tried."
     WAITING_FOR_PODS = "WaitingForPods", "The candidate's pods are not ready yet; the message names what they say."
@@ -115,6 +122,10 @@ class Reason(StrEnum):
         "There was not enough evidence at the deadline: too little traffic, or a dead metric source.",
     )
     # the wish cannot be carried out
+    BUDGET_EXCEEDED = (
+        "BudgetExceeded",
+        "The replicas cost, or would cost, more than scaling.budget; the message has the numbers and what to change.",
+    )
     POLICY_NOT_ACCEPTED = (
         "PolicyNotAccepted",
         "The gateway has not taken an object that keeps traffic.policy; the message has its words.",

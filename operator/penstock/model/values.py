@@ -55,6 +55,7 @@ class Pod:
     trouble: str = ""
     door: str = ""  # the revision that it is the door of; empty for a model's own pod
     began: datetime | None = None  # when its container started, of a door only
+    since: datetime | None = None  # since when it is ready, or is not
 
     @property
     def serves(self) -> bool:
@@ -239,6 +240,8 @@ class World:
     answers: Mapping[int, Answer] = field(default_factory=dict)
     asked: frozenset[int] = frozenset()  # those of the answers that were asked for in this very turn
     counted: Answer | None = None  # all requests of candidate and stable, where that was asked for in this very turn
+    weighed: tuple[Answer, ...] = ()  # what scaling.objective asked in this very turn
+    recalled: tuple[Answer, ...] = ()  # what scaling.predictive asked last
     annotations: Mapping[str, str] = field(default_factory=dict)
     verified: bool = True
     room: Room | None = None

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from penstock.api.fields import seconds
-from penstock.core import preflight, share
+from penstock.core import forecast, load_looks, objective, preflight, share
 from penstock.core.evidence import questions
 from penstock.core.plan import decide
 from penstock.metrics import Source
@@ -37,6 +37,7 @@ from penstock.shell.telemetry import Telemetry
 
 log = logging.getLogger("penstock.loop")
 SOONEST = 0.05
+NEVER = datetime.min.replace(tzinfo=UTC)
 REQUESTS = -1  # among the questions, which are numbered as the metrics are: the one about all requests
 LONGEST_WAIT = 1.0  # seconds
 LATEST = (
@@ -59,6 +60,8 @@ class Loop:
     platform: Platform = field(default_factory=Platform)
     faults: dict[Key, Problem] = field(default_factory=dict)
     asked: dict[Key, datetime] = field(default_factory=dict)
+    recalled: dict[Key, forecast.Memory] = field(default_factory=dict)
+    weighed: dict[Key, datetime] = field(default_factory=dict)
     silent: dict[Key, dict[int, Answer]] = field(default_factory=dict)
     books: dict[Key, Book] = field(default_factory=dict)
     looks: Looks = field(default_factory=Looks)
@@ -145,7 +148,7 @@ class Loop:
         world = replace(world, fault=fault, verified=self.verified)
         world = await self._look_around(world)
         course = course.then("asked_at")
-        world = await self.ask(key, world)
+        world = await self.weigh(key, await self.recall(key, await self.ask(key, world)))
         course = course.then("answered_at")
         plan = decide(world)
         changes = act.changes(self.cache, key, plan)
@@ -198,6 +201,24 @@ class Loop:
         self.silent[key] = {index: a for index, a in answers.items() if isinstance(a, Silence)}
         return replace(world, answers=answers, asked=frozenset(due))
 
+    async def weigh(self, key: Key, world: World) -> World:
+        """The world with what the objective asks about load, where the last look is long enough ago."""
+        due = load_looks.questions(world)
+        if not due or abs(world.now - self.weighed.get(key, NEVER)) < objective.EVERY * 0.9:
+            return world
+        self.weighed[key] = world.now
+        answers = await self._answers(dict(enumerate(due)), LONGEST_WAIT)
+        return replace(world, weighed=tuple(answers[index] for index in range(len(due))))
+
+    async def recall(self, key: Key, world: World) -> World:
+        """The world with the loads of the past, which are asked for anew every few minutes."""
+        due, known = forecast.questions(world), self.recalled.get(key, forecast.NOTHING)
+        if due and abs(world.now - known.asked) >= forecast.EVERY * 0.9:
+            answers = await self._answers(dict(enumerate(due)), LONGEST_WAIT)
+            known = forecast.remembered(known, world.now, tuple(answers[index] for index in range(len(due))))
+            self.recalled[key] = known
+        return replace(world, recalled=known.answers if due else ())
+
     def _pause(self, key: Key, world: World) -> float:
         """Seconds until the sources may be asked again: once a second at most, whatever makes the turns."""
         last = self.asked.get(key)
@@ -242,6 +263,8 @@ class Loop:
     def _forget(self, key: Key) -> None:
         self.faults.pop(key, None)
         self.asked.pop(key, None)
+        self.weighed.pop(key, None)
+        self.recalled.pop(key, None)
         self.silent.pop(key, None)
         self.books.pop(key, None)
         self.looks.forget(key)

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count, islice
+from typing import Any
 
 from pydantic import ValidationError
 
 from penstock.api.scaling import Scaling, ScalingMetric
 from penstock.core.load import Wanted, followed, question, total
+from penstock.core.load_looks import with_target
 from penstock.metrics.batch import Batch
 from penstock.model.measure import Question, Silence
 from penstock.model.values import Problem, Snapshot, Workload
@@ -89,7 +91,7 @@ class Meter:
     def _question(self, wanted: Wanted) -> tuple[ScalingMetric, Question] | Problem | None:
         live = self.cache.parents.get(wanted.owner)
         child = self._child("ControllerRevision", wanted)
-        metric = followed(_scaling(live["spec"]), wanted.metric) if live else None
+        metric = followed(_scaling(live), wanted.metric) if live else None
         if not live or not metric or not child or not isinstance(child.seen, Snapshot):
             return None
         if not child.is_ours(live["metadata"]["uid"]):
@@ -106,9 +108,10 @@ class Meter:
         return self.cache.children.get(wanted.owner, {}).get((kind, wanted.revision))
 
 
-def _scaling(spec: Mapping[str, object]) -> Scaling:
-    """A spec that cannot be read follows nothing."""
+def _scaling(live: Mapping[str, Any]) -> Scaling:
+    """With the target that was learned for an objective. A spec that cannot be read follows nothing."""
+    known = ((live.get("status") or {}).get("objective") or {}).get("perReplica")
     try:
-        return Scaling.model_validate(spec.get("scaling") or {})
+        return with_target(Scaling.model_validate(live["spec"].get("scaling") or {}), known)
     except ValidationError:
         return Scaling()

@@ -14,16 +14,19 @@ def read(live: Object) -> Pod:
     """As the endpoints of a Service would count it."""
     meta, conditions = live["metadata"], (live.get("status") or {}).get("conditions") or []
     labels = meta.get("labels") or {}
+    ready: Object = next((c for c in conditions if c["type"] == "Ready"), {})
+    since = ready.get("lastTransitionTime")
     return Pod(
         name=meta["name"],
         uid=meta["uid"],
         revision=labels.get(LABEL_REVISION, ""),
-        ready=any(c["type"] == "Ready" and c["status"] == "True" for c in conditions),
+        ready=ready.get("status") == "True",
         rotated=labels.get(LABEL_ROTATION) == IN,
         going=bool(meta.get("deletionTimestamp")),
         trouble=_trouble(live),
         door=labels.get(LABEL_DOOR, ""),
         began=_began(live) if LABEL_DOOR in labels else None,
+        since=read_time(since) if since else None,
     )
 
 

@@ -6,20 +6,23 @@ Read from one YAML file. A mistake in it ends the start with one line; nothing h
 import os
 import socket
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
 from pydantic import Field, StringConstraints, ValidationError
 
+from penstock.api.budget import Money
 from penstock.api.fields import Frozen, Image, Name
-from penstock.model.platform import Platform, Scaler
+from penstock.model.platform import Platform, Prices, Scaler
 from penstock.model.sinks import Sink
 from penstock.shell.platform import Gateway, ModelNetworks, make_platform, unused
 from penstock.shell.sources import MetricSource
 from penstock.shell.watch import ALL
 
 PLACE = "/live"  # where live values are on the operator's own port
+Resource = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9]([-._/a-zA-Z0-9]*[a-zA-Z0-9])?$", max_length=253)]
 
 
 class ExternalMetrics(Frozen):
@@ -48,6 +51,17 @@ class PayloadSink(Frozen):
         return Sink(namespace, service, self.port)
 
 
+class GivenPrices(Frozen):
+    """What an hour of each resource costs, by its name in a pod's requests: a cpu, a GiB of memory, a device."""
+
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{0,3}$")] = ""
+    per_hour: dict[Resource, Money] = Field(default={}, max_length=16)
+
+    def prices(self) -> Prices:
+        """As decisions know them."""
+        return Prices({name: Decimal(each) for name, each in self.per_hour.items()}, self.currency)
+
+
 class Settings(Frozen):
     """The operator's configuration file."""
 
@@ -60,6 +74,7 @@ class Settings(Frozen):
     gateway: Gateway = Gateway()
     model_networks: ModelNetworks = ModelNetworks()
     payload_sinks: dict[Name, PayloadSink] = Field(default={}, max_length=16)
+    prices: GivenPrices = GivenPrices()
     workers: Annotated[int, Field(ge=1, le=256)] = 32
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
 
@@ -70,9 +85,9 @@ class Settings(Frozen):
 
     @property
     def given(self) -> Platform:
-        """The same with what a revision and its traffic may use beside it: an image, sinks."""
+        """The same with what a revision and its traffic may use beside it: an image, sinks; and what that costs."""
         sinks = {name: each.sink() for name, each in self.payload_sinks.items()}
-        given = replace(self.platform, sinks=sinks, warmup_image=self.warmup_image)
+        given = replace(self.platform, sinks=sinks, warmup_image=self.warmup_image, prices=self.prices.prices())
         return replace(given, scaler=Scaler.KEDA, live=self.keda.address + PLACE) if self.keda else given
 
     @property
