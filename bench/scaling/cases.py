@@ -68,7 +68,7 @@ async def wakes(scene: Scene) -> dict[str, Any]:
         await sleepers.falls_asleep(scene)
         crowd = sleepers.patient(scene)
         await scene.until(lambda _, c=crowd: len(c.answers) >= sleepers.FIRST)  # type: ignore[misc]
-        await scene.until(lambda s: s.ready.get("reason") == "Settled")
+        await scene.until(lambda s: s.ready.get("reason") == "Settled" and "wakingSince" not in s.status["sleep"])
         took.append(scene.status["sleep"]["wakeMilliseconds"] / 1000)
         waits += [answer.seconds for answer in crowd.answers[: sleepers.FIRST]]
         await asyncio.sleep(5.0)

@@ -1,6 +1,7 @@
 """A fixed number of replicas and an autoscaler take turns: nobody loses a pod by the change itself."""
 
 from itertools import permutations
+from math import ceil
 from typing import Literal
 
 import pytest
@@ -170,3 +171,38 @@ def test_from_each_way_to_each_other_never_two_at_a_time_and_no_pod_is_lost(befo
 
 def scalers(sim: Sim) -> list[str]:
     return [live["kind"] for kind in ("HorizontalPodAutoscaler", "ScaledObject") for live in sim.store.list(kind)]
+
+
+def sync(sim: Sim, ratio: float) -> None:
+    """One look of an autoscaler at every revision by itself: its formula, with its tolerance of a tenth."""
+    for scaler in sim.store.list("HorizontalPodAutoscaler"):
+        ref, bounds = ("Deployment", "ml", scaler["metadata"]["name"]), scaler["spec"]
+        now = sim.store.entries[ref].live["spec"].get("replicas", 1) if ref in sim.store.entries else 0
+        wanted = now if abs(ratio - 1) <= 0.1 else ceil(now * ratio)
+        wanted = min(max(wanted, bounds["minReplicas"]), bounds["maxReplicas"])
+        if now and wanted != now:
+            sim.store.edit(ref, lambda live, to=wanted: live["spec"].update(replicas=to), "kube-controller-manager")
+
+
+@pytest.mark.parametrize(("ratio", "ends"), [(0.70 / 0.65, 5), (0.5, 2)], ids=["memory a bit over", "load is gone"])
+def test_rollouts_do_not_ratchet_the_replicas_up(ratio: float, ends: int) -> None:
+    """Five pods by load; two rollouts; memory a bit over its target: five stay five, and go when the load does."""
+
+    async def story() -> None:
+        sim = Sim()
+        sim.apply(model("v1", scaling=SCALED))
+        for _ in range(4):
+            await sim.run(15)
+            sync(sim, 1.0)
+        scale(sim, 5)
+        for version in ("v2", "v3"):
+            sim.apply(model(version, scaling=SCALED))
+            for _ in range(20):
+                await sim.run(15)
+                sync(sim, ratio)
+                assert sum(live["spec"].get("replicas", 1) for live in sim.store.list("Deployment")) <= 10
+            assert sim.status["stable"]["version"] == version
+        (scaler,) = sim.store.list("HorizontalPodAutoscaler")
+        assert scaler["spec"]["minReplicas"] == 2 and number(sim) == ends
+
+    run(story())

@@ -5,10 +5,13 @@ from datetime import timedelta
 
 import pytest
 
+from penstock.api.behavior import Behavior, PolicyType, ScalingPolicy, ScalingRules
 from penstock.api.scaling import Fallback, Scaling, ScalingMetric
 from penstock.api.status import Status
 from penstock.core.plan import decide
+from penstock.model.platform import Platform
 from penstock.model.values import Following, RouteSeen, Workload, World
+from penstock.scaling import hpa
 from tests.unit.worlds import NOW, OWNED, SNAPSHOTS, STABLE, V1, bare
 
 FOLLOWED = ScalingMetric(name="requestsPerSecond", target="50")
@@ -81,3 +84,24 @@ def test_it_is_told_with_its_cause_and_costs_no_readiness() -> None:
 def test_a_fixed_number_has_no_autoscaler_to_speak_of() -> None:
     plan = decide(serving(Scaling(min_replicas=2), since(60)))
     assert "ScalingActive" not in {c.type for c in plan.status.conditions}
+
+
+def test_whoever_forgot_to_switch_live_values_on_is_told() -> None:
+    silent = replace(serving(scaling(), since(60)), platform=Platform(tells=False))
+    told = {c.type: c.message for c in decide(silent).status.conditions}["ScalingActive"]
+    assert "externalMetrics.install" in told and "no metric source traffic" in told
+    assert "externalMetrics" not in str(decide(replace(silent, platform=Platform())).status.conditions)
+    resources = Scaling(min_replicas=1, max_replicas=6, metrics=[ScalingMetric(name="cpu", target="70")])
+    known = replace(silent, spec=silent.spec.model_copy(update={"scaling": resources}) if silent.spec else None)
+    assert "externalMetrics" not in str(decide(known).status.conditions)
+
+
+def test_a_direction_that_the_user_describes_is_theirs_and_the_other_ours() -> None:
+    wish = Behavior(scale_up=ScalingRules(policies=[ScalingPolicy(type=PolicyType.PODS, value=2, period_seconds=30)]))
+    (made,) = (
+        c["spec"]["behavior"]
+        for c in decide(serving(scaling().model_copy(update={"behavior": wish}), None)).children
+        if c["kind"] == "HorizontalPodAutoscaler"
+    )
+    assert made["scaleUp"] == {"policies": [{"type": "Pods", "value": 2, "periodSeconds": 30}]}
+    assert made["scaleDown"] == hpa.BEHAVIOR["scaleDown"]

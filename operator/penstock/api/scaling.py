@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
 from penstock.api.analysis import LEVELS, METRIC_NAME, SLOW, Counters, Reading, one_of
+from penstock.api.behavior import Behavior
 from penstock.api.budget import Budget
 from penstock.api.fields import Duration, Frozen, Name, Period, cel, limit, list_map, rules, worded
 from penstock.api.objective import Objective
@@ -195,6 +196,10 @@ class Scaling(Frozen):
                 fieldPath=".scaleToZero",
             ),
             cel(
+                "!has(self.behavior) || has(self.maxReplicas)",
+                "behavior needs maxReplicas: a fixed number follows nothing",
+            ),
+            cel(
                 "!has(self.fallback) || has(self.maxReplicas)", "fallback needs maxReplicas: a fixed number needs none"
             ),
             cel(
@@ -237,6 +242,9 @@ class Scaling(Frozen):
     Example: {season: Week, lead: 10m}."""
     budget: Budget | None = None
     """What the replicas of one revision may cost. Default: none. Example: {perHour: "12.50", onExceed: Refuse}."""
+    behavior: Behavior | None = None
+    """How fast replicas follow, as in autoscaling/v2. Default: up at once, down slowly.
+    Example: {scaleDown: {stabilizationWindowSeconds: 600}}."""
     fallback: Fallback | None = None
     """When the numbers are missing: the replicas are held, and after a while are at least these. Default: only held."""
 

@@ -3,11 +3,13 @@
 Without numbers the cluster's autoscaler changes nothing by itself; here a floor is put under that after a while.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from penstock.api.fields import span
 from penstock.api.scaled import Resized, Scaled
 from penstock.api.status import Status
+from penstock.model.platform import Scaler
 from penstock.model.schedule import spell
 from penstock.model.values import Following, World
 from penstock.scaling import hpa
@@ -40,7 +42,18 @@ def following(world: World, status: Status) -> Following | None:
         return None
     sides = [side.revision for side in (status.stable, status.candidate) if side]
     told = [world.scalers[name] for name in sides if name in world.scalers and not world.scalers[name].disabled]
-    return next((each for each in told if not each.active), told[0] if told else None)
+    found = next((each for each in told if not each.active), told[0] if told else None)
+    return _hinted(world, found) if found and not found.active else found
+
+
+def _hinted(world: World, told: Following) -> Following:
+    """With what an administrator may have forgotten."""
+    assert world.spec
+    live = any(not metric.is_resource for metric in world.spec.scaling.metrics)
+    if not live or world.platform.tells or world.platform.scaler is not Scaler.HPA:
+        return told
+    hint = "the operator tells autoscalers no live values (externalMetrics.install of its chart is false)"
+    return replace(told, message=f"{hint}; {told.message}"[:300])
 
 
 def scaled(world: World, status: Status) -> Scaled | None:

@@ -63,5 +63,6 @@ class Platform:
     sinks: Mapping[str, Sink] = field(default_factory=dict)
     warmup_image: str = ""
     scaler: Scaler = Scaler.HPA
+    tells: bool = True  # whether the operator itself tells autoscalers live values
     live: str = ""  # address under which KEDA asks for live values, without the namespace
     prices: Prices = Prices()

@@ -37,8 +37,14 @@ def make(scaling: Scaling, of: Target) -> Manifest:
         "minReplicas": max(1, min(of.floor, most)),
         "maxReplicas": most,
         "metrics": [_metric(metric, of.deployment, of.container) for metric in scaling.metrics],
-        "behavior": BEHAVIOR,
+        "behavior": behavior(scaling),
     }
+
+
+def behavior(scaling: Scaling) -> Manifest:
+    """How fast it follows: the user's word for each direction, else ours."""
+    wish = scaling.behavior.model_dump(mode="json", by_alias=True, exclude_none=True) if scaling.behavior else {}
+    return BEHAVIOR | wish
 
 
 def _metric(metric: ScalingMetric, revision: str, container: str) -> Manifest:

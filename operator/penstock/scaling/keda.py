@@ -7,7 +7,7 @@ we follow. It never scales to zero: that is `core.sleep`, and a model that sleep
 
 from penstock.api.scaling import Scaling, ScalingMetric
 from penstock.model.values import Manifest
-from penstock.scaling.hpa import BEHAVIOR
+from penstock.scaling.hpa import behavior
 from penstock.scaling.target import Target
 
 PERIOD = 15  # seconds between two looks, as the cluster's own autoscaler has
@@ -22,7 +22,7 @@ def make(scaling: Scaling, of: Target) -> Manifest:
         "minReplicaCount": max(1, min(of.floor, most)),
         "maxReplicaCount": most,
         "pollingInterval": PERIOD,
-        "advanced": {"horizontalPodAutoscalerConfig": {"behavior": BEHAVIOR}},
+        "advanced": {"horizontalPodAutoscalerConfig": {"behavior": behavior(scaling)}},
         "triggers": [_trigger(metric, live, of.container) for metric in scaling.metrics],
     }
 

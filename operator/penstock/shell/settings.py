@@ -88,6 +88,7 @@ class Settings(Frozen):
         """The same with what a revision and its traffic may use beside it: an image, sinks; and what that costs."""
         sinks = {name: each.sink() for name, each in self.payload_sinks.items()}
         given = replace(self.platform, sinks=sinks, warmup_image=self.warmup_image, prices=self.prices.prices())
+        given = replace(given, tells=self.external_metrics is not None)
         return replace(given, scaler=Scaler.KEDA, live=self.keda.address + PLACE) if self.keda else given
 
     @property
