@@ -66,6 +66,12 @@ class Spec(Frozen):
                 " tells no more than 16 shares apart",
             ),
             cel(
+                "!has(self.scaling) || !has(self.scaling.minReplicas) || self.scaling.minReplicas > 0"
+                " || !has(self.deletionPolicy) || self.deletionPolicy != 'Orphan'",
+                "scaling.minReplicas: 0 and deletionPolicy: Orphan exclude each other: who would wake the model when its"
+                " ModelDeployment is gone? Set minReplicas: 1",
+            ),
+            cel(
                 "!has(self.rollout) || !has(self.rollout.capacityPolicy) || self.rollout.capacityPolicy != 'Replace'"
                 " || !has(self.scaling) || !has(self.scaling.maxReplicas)",
                 "capacityPolicy: Replace needs a fixed number of replicas, as an autoscaler would take the room again:"
