@@ -12,9 +12,9 @@ from penstock.api.spec import Spec
 from penstock.api.status import Evidence, Serving, Status, Trying, VerdictName
 from penstock.core import evidence, judge, needs, strategy
 from penstock.core.template import make_snapshot, wanted_revision
-from penstock.model.measure import Counts, Silence
+from penstock.model.measure import Counts, Shapes, Silence
 from penstock.model.schedule import LAG, read, spell
-from penstock.model.values import Snapshot, World
+from penstock.model.values import Following, Snapshot, Workload, World
 from tests.sim.machine import RUNTIME, model
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -180,3 +180,21 @@ def test_the_same_numbers_are_explained_in_words() -> None:
         "errorRate vs stable, tolerance 1.25: candidate 12.00% (12 of 100), stable 0.00% (0 of 1900)"
     )
     assert "rejected at 20.0" in text
+
+
+@pytest.mark.parametrize(("wanted", "active", "counts"), [(4, True, False), (2, True, True), (4, False, True)])
+def test_how_slow_a_candidate_with_too_few_pods_is_says_nothing_of_the_version(
+    wanted: int, active: bool, counts: bool
+) -> None:
+    slow = {"name": "slowRate", "threshold": "500ms", "compare": "Stable"}
+    seen = world(slow, OBJECTIVE, {"name": "latencyShift", "max": "0.2"})
+    assert seen.status.candidate
+    name = seen.status.candidate.revision
+    seen = replace(seen, scalers={name: Following(active, wanted=wanted)}, workloads={name: Workload(2, 2)})
+    heard = {0: Counts(90, 100, 1, 1000), 1: Counts(9, 100), 2: Shapes(("0.1", "+Inf"), (1, 99), (900, 100))}
+    nothing = {0: Counts(0, 0), 1: heard[1], 2: Shapes(("0.1", "+Inf"), (0, 0), (0, 0))}
+    assert evidence.fair(seen, heard) == (heard if counts else nothing)
+    after_it = evidence.look(replace(seen, answers=evidence.fair(seen, heard)), seen.status.candidate).evidence
+    verdicts = [each.verdict for each in after_it]
+    assert verdicts[:2] == ([VerdictName.FAIL] * 2 if counts else [VerdictName.WAIT, VerdictName.FAIL])
+    assert ("wants 4 pods and 2 are ready" in str(after_it[0].weak)) is not counts

@@ -7,15 +7,17 @@ now - LAG]: each request is counted once, whatever the rhythm of turns; after an
 from dataclasses import replace
 from datetime import datetime
 
-from penstock.api.analysis import Analysis, Metric
+from penstock.api.analysis import SHIFT, SLOW, Analysis, Metric
 from penstock.api.fields import seconds, span
 from penstock.api.status import Evidence, Trying, VerdictName
 from penstock.core.judge import Trial, judge
 from penstock.core.measures import filled, measure, title
 from penstock.core.needs import needs, weakness
-from penstock.model.measure import Arm, Histogram, Question, Silence
+from penstock.model.measure import Answer, Arm, Counts, Histogram, Question, Shapes, Silence
 from penstock.model.schedule import LAG, read, spell
 from penstock.model.values import Problem, Workload, World
+
+TIMED = (*SLOW, SHIFT)  # what judges how long requests take
 
 
 def known(candidate: Trying, metric: Metric) -> Evidence:
@@ -100,6 +102,38 @@ def _arm(world: World, metric: Metric, side: tuple[str, str]) -> Arm | None:
     )
 
 
+def fair(world: World, answers: dict[int, Answer]) -> dict[int, Answer]:
+    """The answers that say something about the version.
+
+    How slow a candidate is that has fewer pods than its own autoscaler wants says nothing of the model: requests of
+    such a window are not counted by what judges time. Errors are.
+    """
+    candidate, analysis = world.status.candidate, world.spec.analysis if world.spec else None
+    if not candidate or not analysis or not _lacks_pods(world, candidate):
+        return answers
+    timed = {number for number, metric in enumerate(analysis.metrics) if metric.name in TIMED}
+    return {number: _nothing(answer) if number in timed else answer for number, answer in answers.items()}
+
+
+def _lacks_pods(world: World, candidate: Trying) -> str:
+    """In words, that its autoscaler wants more pods than are ready; empty where it does not."""
+    told, ready = world.scalers.get(candidate.revision), world.workloads.get(candidate.revision, Workload()).ready
+    if not told or not told.active or told.wanted <= ready:
+        return ""
+    return f"not counted while its autoscaler wants {told.wanted} pods and {ready} are ready"
+
+
+def _nothing(answer: Answer) -> Answer:
+    """The same answer of a window without a request."""
+    match answer:
+        case Counts():
+            return Counts(0, 0)
+        case Shapes(bounds=bounds):
+            return Shapes(bounds, (0,) * len(bounds), (0,) * len(bounds))
+        case _:
+            return answer
+
+
 def look(world: World, candidate: Trying) -> Trying:
     """The candidate with the answers of this turn added to its evidence."""
     assert world.spec
@@ -123,6 +157,8 @@ def _add(world: World, candidate: Trying, index: int) -> Evidence:
     after = judge(trial, before.model_copy(update={"looked_at": spell(trial.now)}), answer)
     pods = world.workloads.get(candidate.revision, Workload()).ready
     said: dict[str, object] = {"needs": needs(trial, after, candidate), "weak": weakness(metric, pods)}
+    if metric.name in TIMED and (lacks := _lacks_pods(world, candidate)):
+        said["weak"] = lacks
     return after.model_copy(update=said)
 
 

@@ -13,7 +13,7 @@ from functools import partial
 
 from penstock.api.fields import seconds
 from penstock.core import forecast, load_looks, objective, preflight, share
-from penstock.core.evidence import questions
+from penstock.core.evidence import fair, questions
 from penstock.core.plan import decide
 from penstock.metrics import Source
 from penstock.metrics.batch import Batch
@@ -199,7 +199,7 @@ class Loop:
         answers = await self._answers(due | ({REQUESTS: counted} if counted else {}), self._window(world))
         world = replace(world, counted=answers.pop(REQUESTS, None))
         self.silent[key] = {index: a for index, a in answers.items() if isinstance(a, Silence)}
-        return replace(world, answers=answers, asked=frozenset(due))
+        return replace(world, answers=fair(world, answers), asked=frozenset(due))
 
     async def weigh(self, key: Key, world: World) -> World:
         """The world with what the objective asks about load, where the last look is long enough ago."""
