@@ -207,6 +207,14 @@ def test_a_series_that_begins_late_counts_from_zero_where_its_pod_was_known() ->
     assert answer(RATE, counter("requests_total", (14, 70))) == Levels(()), "one sample is no rate"
 
 
+def test_a_pod_that_takes_half_of_anothers_requests_makes_them_no_more() -> None:
+    """30 a second all the time; from 5 on a second pod has half. Each over its own time they would be 38."""
+    old = counter("requests_total", (-5, 0), (5, 300), (14, 435))
+    new = counter("requests_total", (6, 15), (14, 135), pod="b")
+    assert answer(RATE, old, new) == Levels((435 / 19 + 120 / 14,))
+    assert answer(RATE, new) == Levels((120 / 8,)), "alone it has its own time"
+
+
 def test_a_rate_of_nothing_is_nothing_and_of_an_idle_server_is_zero() -> None:
     assert answer(RATE) == Levels(())
     assert answer(RATE, counter("requests_total", (-5, 9), (14, 9))) == Levels((0.0,))

@@ -176,24 +176,31 @@ def _apart(cumulative: list[float]) -> tuple[int, ...]:
 def _rate(question: Question, found: Found) -> Levels:
     """From each pod's last scrape before the window, at most two minutes back, to the last one in it.
 
-    Over the window alone, which may be shorter than the time between scrapes, a busy server would look idle.
+    Over the window alone, which may be shorter than the time between scrapes, a busy server would look idle. A pod that
+    came later than others counts from the beginning of the window: what it answers now, they answered before, and both
+    would be added up.
     """
-    counters = _from_the_scrape_before(_counters(question, found), question.start.timestamp())
-    if not any(_inside(samples, question.start.timestamp()) for samples in counters.values()):
+    start = question.start.timestamp()
+    counters = _from_the_scrape_before(_counters(question, found), start)
+    if not any(_inside(samples, start) for samples in counters.values()):
         return Levels(())  # samples that are all older are no sign of life
     pods: dict[str, list[list[Sample]]] = {}
     for labels, samples in counters.items():
         pods.setdefault(_pod(labels), []).append(samples)
-    rates = [rate for rate in map(_pod_rate, pods.values()) if rate is not None]
+    since = start if any(samples[0][0] <= start for samples in counters.values()) else math.inf
+    rates = [rate for rate in (_pod_rate(series, since) for series in pods.values()) if rate is not None]
     return Levels((sum(rates),), pods=len(rates)) if rates else Levels(())
 
 
-def _pod_rate(series: list[list[Sample]]) -> float | None:
-    """Growth per second of one pod, over its own scrapes; a series that begins after the first of them began at 0."""
+def _pod_rate(series: list[list[Sample]], since: float) -> float | None:
+    """Growth per second of one pod, over its own scrapes, or from `since` on where they begin later.
+
+    A series that begins after the first of them began at 0.
+    """
     first, last = min(samples[0][0] for samples in series), max(samples[-1][0] for samples in series)
     if last <= first:
         return None
-    return sum(increment(s, (first, last), born=s[0][0] > first) for s in series) / (last - first)
+    return sum(increment(s, (first, last), born=s[0][0] > first) for s in series) / (last - min(first, since))
 
 
 def _from_the_scrape_before(found: Found, start: float) -> Found:
