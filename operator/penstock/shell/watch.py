@@ -77,11 +77,7 @@ class Watch:
             self._add(key)
 
     def _runtime(self, live: Object, gone: bool) -> None:
-        name = live["metadata"]["name"]
-        known = self.cache.runtimes.pop(name, None) if gone else self.cache.runtimes.get(name)
-        if not gone:
-            self.cache.runtimes[name] = live
-        if gone or not known or known.get("spec") != live.get("spec"):
+        if self.cache.see_runtime(live, gone):
             for key in self.cache.parents:
                 self._add(key)
 
