@@ -80,6 +80,7 @@ class Cache:
     configs: dict[Key, Tracked] = field(default_factory=dict)
     children: dict[Key, dict[tuple[str, str], Child]] = field(default_factory=dict)
     rivals: dict[Key, str] = field(default_factory=dict)
+    doubts: dict[Key, set[tuple[str, str]]] = field(default_factory=dict)  # children whose last write got no answer
     gone: dict[str, int] = field(default_factory=dict)  # uid -> version at which it went
 
     def bury(self, live: Object) -> None:
