@@ -11,6 +11,8 @@ from penstock.shell.queue import Queue
 from penstock.shell.watch import Watch
 from tests.fake.clock import run
 from tests.fake.kube import FakeKube
+from tests.fake.ownership import copied
+from tests.fake.store import Store
 from tests.sim.machine import RUNTIME, Object, model
 
 
@@ -40,5 +42,28 @@ def test_the_end_of_a_namesake_that_comes_late_is_not_the_end_of_the_new_one(kin
         for event, uid, version in [("ADDED", "old", 4)] * before + events:
             watch.see(kind, event, made(kind, uid, version))
         assert remembered(watch.cache) == ["new"]
+
+    run(story())
+
+
+def test_what_vanished_while_a_watch_was_broken_is_forgotten_as_soon_as_kopf_lists_anew() -> None:
+    async def story() -> None:
+        store = Store()
+        service = {"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": 80}]}}
+        for name in ("stays", "goes"):
+            meta = {"name": name, "namespace": "ml", "labels": {LABEL_NAME: "churn"}}
+            store.apply(service | {"metadata": meta}, "somebody")
+        queue = Queue(asyncio.get_running_loop().time, random.Random(1))
+        watch = Watch(FakeKube(store), Cache(), queue, None)  # type: ignore[arg-type]
+        keeping = asyncio.ensure_future(watch.keep())
+        await asyncio.sleep(1)
+        store.delete("Service", "ml", "goes")
+        await asyncio.sleep(60)
+        names = [child.name for child in watch.cache.owned(("ml", "churn"))]
+        assert sorted(names) == ["goes", "stays"], "nobody has told"
+        watch.see("Service", None, copied(store.entries["Service", "ml", "stays"].live))
+        await asyncio.sleep(2)
+        assert [child.name for child in watch.cache.owned(("ml", "churn"))] == ["stays"]
+        keeping.cancel()
 
     run(story())
