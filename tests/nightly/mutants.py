@@ -16,8 +16,11 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 STORIES = 400
-UNITS = ("judge", "evidence", "actions", "approved", "decide")
-TESTS = (*(f"tests/unit/test_{name}.py" for name in UNITS), "tests/sim")
+UNITS = (
+    *("judge", "evidence", "actions", "approved", "access", "rotate", "rotation", "share", "share_samples"),
+    *("cache", "queue", "endpoints", "routed", "traffic", "strategy"),
+)
+TESTS = (*(f"tests/unit/test_{name}.py" for name in UNITS), "tests/sim", "tests/unit/test_decide.py")  # slowest last
 SLOW = ("tests/sim/test_histories.py", "tests/sim/test_crash.py")
 
 
