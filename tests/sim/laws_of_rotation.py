@@ -42,7 +42,9 @@ def fewer_than_should_serve_are_never_left_in_rotation(scene: Scene) -> Iterator
     scene.court.outs.append(scene.sim.time())
     full = min(scene.sim.wished_since("replicas", scene.known))
     taken = sum(at >= scene.known for at in scene.court.outs)
-    seen = [_serving(one) for one in scene.sim.gate.carried_since(scene.known)[:-1] if one.pods]
+    gate = scene.sim.gate
+    since = gate.carried_since(scene.known)[:-1] + gate.turned_since(scene.known)[:-1]
+    seen = [_serving(one) for one in since if one.pods]
     if any(count < _serving(was) or count - taken >= full for count in seen):
         return  # it could not know how many there are
     if _serving(now) < full:
