@@ -54,16 +54,21 @@ def test_what_vanished_while_a_watch_was_broken_is_forgotten_as_soon_as_kopf_lis
             meta = {"name": name, "namespace": "ml", "labels": {LABEL_NAME: "churn"}}
             store.apply(service | {"metadata": meta}, "somebody")
         queue = Queue(asyncio.get_running_loop().time, random.Random(1))
-        watch = Watch(FakeKube(store), Cache(), queue, None)  # type: ignore[arg-type]
+        kube = FakeKube(store)
+        watch = Watch(kube, Cache(), queue, None)  # type: ignore[arg-type]
         keeping = asyncio.ensure_future(watch.keep())
         await asyncio.sleep(1)
         store.delete("Service", "ml", "goes")
         await asyncio.sleep(60)
         names = [child.name for child in watch.cache.owned(("ml", "churn"))]
         assert sorted(names) == ["goes", "stays"], "nobody has told"
-        watch.see("Service", None, copied(store.entries["Service", "ml", "stays"].live))
-        await asyncio.sleep(2)
+        for _ in range(5):
+            watch.see("Service", None, copied(store.entries["Service", "ml", "stays"].live))
+            await asyncio.sleep(0.9)
+        before = len(kube.requests)
+        await asyncio.sleep(1)
         assert [child.name for child in watch.cache.owned(("ml", "churn"))] == ["stays"]
+        assert kube.requests[before:] == [("list", "Service", "")], "of that kind alone, once kopf has told all"
         keeping.cancel()
 
     run(story())

@@ -23,7 +23,7 @@ from penstock.shell.queue import Queue
 
 log = logging.getLogger("penstock.watch")
 AUDIT = 1800.0  # seconds between two searches for objects whose deletion no watch has told
-BURST = 1.0  # seconds in which kopf tells what a new list of its own has shown
+BURST = 1.0  # seconds without news of a list of kopf's own, after which that is taken to be told
 MISSING = 60.0  # seconds between two looks for a kind that the cluster does not have yet
 KILLED = 137  # exit code of a process that was ended by SIGKILL
 ALL = ("ModelRuntime", *WATCHED, "ModelDeployment")
@@ -128,8 +128,9 @@ class Watch:
         """Until the time is up, or kopf has listed a kind anew: of what vanished before, such a list says nothing."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self.stirred.wait(), seconds)
-            await asyncio.sleep(BURST)
-            self.stirred.clear()
+            while self.stirred.is_set():  # thousands of objects take kopf seconds to tell
+                self.stirred.clear()
+                await asyncio.sleep(BURST)
 
     async def _appeared(self) -> bool:
         """Whether the cluster has a kind now that it lacked: a small request, where to list all would be many."""
