@@ -42,8 +42,10 @@ def later(seconds: float, undo: Callable[[], None]) -> None:
 
 
 def change(sim: Rough, new: Object) -> None:
-    """Apply the wish with other knobs."""
+    """Apply the wish with other knobs; as the API server has it, pods that give way have no autoscaler."""
     knobs = (sim.wishes[-1][1] if sim.wishes else {}) | new
+    if knobs["rollout"].get("capacityPolicy") == "Replace":
+        knobs["autoscaled"] = False
     sim.wishes.append((sim.time(), knobs))
     sim.apply(wishes.make(knobs))
 

@@ -194,9 +194,13 @@ class Gate:
         """The weights that a revision has really had since then."""
         return [carried.weights.get(name, 0) for carried in self.carried_since(since)]
 
+    def turned_since(self, since: float) -> list[Carried]:
+        """All that the pods in rotation would have given since then."""
+        return values_since(self.turned, since)
+
     def turns(self, name: str, since: float) -> list[int]:
-        """The weights that the pods in rotation would have given a revision since then."""
-        return [carried.weights.get(name, 0) for carried in values_since(self.turned, since)]
+        """The weights of a revision in that."""
+        return [carried.weights.get(name, 0) for carried in self.turned_since(since)]
 
     def always_answers(self, name: str, since: float) -> bool:
         """Whether requests went to a revision all the time since then."""

@@ -127,6 +127,7 @@ class Court:
     writes: list[float] = field(default_factory=list)
     entries: list[tuple[float, str, int]] = field(default_factory=list)  # when a revision was in a new step
     lefts: dict[str, float] = field(default_factory=dict)
+    outs: list[float] = field(default_factory=list)  # when a pod was taken out of rotation
     owed: str = ""  # a revision that was taken off and still has traffic
     homes: set[str] = field(default_factory=set)  # every revision that was stable
     uid: str = ""  # of the object whose status this is

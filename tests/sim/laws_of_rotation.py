@@ -16,6 +16,8 @@ def the_rotation_is_never_emptied(scene: Scene) -> Iterator[str]:
         return
     if not scene.sim.live("ModelDeployment", "churn") or not scene.sim.live("Service", "churn"):
         return
+    if scene.landed.carried == scene.sim.gate.now:  # whoever has led it elsewhere, it was not this write
+        return
     before = scene.sim.gate.carried_since(scene.known)[:-1]
     if before and all(_answers(scene, was) for was in before) and not _answers(scene, scene.sim.gate.now):
         yield f"{before} answered, {scene.sim.gate.now} does not"
@@ -30,16 +32,27 @@ def _answers(scene: Scene, carried: Carried) -> bool:
 
 @law("Pod")
 def fewer_than_should_serve_are_never_left_in_rotation(scene: Scene) -> Iterator[str]:
-    """Taking a pod out leaves the full number, unless there were fewer before."""
+    """Taking a pod out leaves the full number, unless there were fewer before.
+
+    Or would have left it, if no others had died since it looked: of those that it saw then it takes out no more.
+    """
     was, now = scene.landed.carried, scene.sim.gate.now
-    if scene.sim.routed or not was.pods or not now.pods:
+    if scene.sim.routed or not was.pods or not now.pods or _serving(now) >= _serving(was):
         return
-    before, after = (sum(serving for serving, _ in one.pods.values()) for one in (was, now))
-    seen = scene.sim.gate.carried_since(scene.known)
-    if any(one.pods and sum(n for n, _ in one.pods.values()) < before for one in seen[:-1]):
-        return  # it could not know how many there were
-    if after < before and after < min(scene.sim.wished_since("replicas", scene.known)):
-        yield f"{after} pods in rotation: {now}"
+    scene.court.outs.append(scene.sim.time())
+    full = min(scene.sim.wished_since("replicas", scene.known))
+    taken = sum(at >= scene.known for at in scene.court.outs)
+    gate = scene.sim.gate
+    since = gate.carried_since(scene.known)[:-1] + gate.turned_since(scene.known)[:-1]
+    seen = [_serving(one) for one in since if one.pods]
+    if any(count < _serving(was) or count - taken >= full for count in seen):
+        return  # it could not know how many there are
+    if _serving(now) < full:
+        yield f"{_serving(now)} pods in rotation: {now}"
+
+
+def _serving(carried: Carried) -> int:
+    return sum(serving for serving, _ in carried.pods.values())
 
 
 @law("Pod", "Service")
@@ -62,7 +75,8 @@ def a_share_grows_to_what_its_step_says_and_no_further(scene: Scene) -> Iterator
 
 
 def _since(scene: Scene) -> list[Carried]:
-    return scene.sim.gate.carried_since(scene.known)
+    """What pods gave since it looked; and would have given, where the Service is led to them only now."""
+    return scene.sim.gate.carried_since(scene.known) + scene.sim.gate.turned_since(scene.known)
 
 
 def _is_near(carried: Carried, name: str, step: Object) -> bool:

@@ -31,7 +31,7 @@ def steps_are_taken_one_by_one_and_forward(scene: Scene) -> Iterator[str]:
 def _begins_well(scene: Scene, now: Object) -> Iterator[str]:
     """From step 0, with all that the wish asks for; a first revision, and a return to a late one, have no steps.
 
-    Nor has one that must wait for the only pod to go; how many pods an autoscaler has made is not known here.
+    Nor has one that must wait for the only pod to go.
     """
     rollout, home = scene.sim.wished("rollout"), bool(scene.status.get("stable"))
     plan = [step.get("kind", "Canary") for step in now["steps"]]
@@ -40,8 +40,7 @@ def _begins_well(scene: Scene, now: Object) -> Iterator[str]:
     alone = rollout.get("capacityPolicy") == "Replace" and scene.sim.full_size() == 1
     allowed = [direct] if not home else [kinds(rollout)]
     allowed += [direct] * (returns or alone)
-    must = alone and not scene.sim.wished("autoscaled")
-    if now.get("step", 0) or plan not in (allowed[-1:] if must else allowed):
+    if now.get("step", 0) or plan not in (allowed[-1:] if alone else allowed):
         yield f"{now['revision']} begins at step {now.get('step', 0)} of {plan}"
 
 

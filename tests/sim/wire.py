@@ -59,14 +59,14 @@ class RoughKube(FakeKube):
 
 
 class Wire:
-    """The watches of one operator process: in order for each kind, but late, twice or not at all."""
+    """The watches of one operator process: in order for each object, but late, twice or not at all."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
         self.lag: dict[str, float] = {}
         self.broken: dict[str, float] = {}  # since when nothing of a kind is heard
         self.twice = False
-        self.lost: dict[str, float] = {}  # uid of what vanished unheard, and when
+        self.lost: dict[str, float] = {}  # uid of what vanished unheard, and since when nothing was heard of it
         self._sent: dict[str, list[float]] = defaultdict(list)  # when each event that is under way set out
         self._due: dict[str, float] = {}
 
@@ -75,7 +75,7 @@ class Wire:
         kind, now = live["kind"], self.place.time()
         if kind in self.broken:
             if event == "DELETED":
-                self.lost[live["metadata"]["uid"]] = now
+                self.lost[live["metadata"]["uid"]] = self.broken[kind]
             return
         due = max(self._due.get(kind, 0.0), now + self.lag.get(kind, 0.0))
         if due <= now and not self._sent[kind]:

@@ -203,13 +203,24 @@ def held(cache: Cache) -> str:
         (changed({"resourceVersion": "6"}, "limit: 2"), False, True, "limit: 2"),
         (changed({"resourceVersion": "6"}), False, False, "limit: 1"),
         (changed({"resourceVersion": "4"}, "limit: 0"), False, False, "limit: 1"),
-        (changed({"resourceVersion": "4", "uid": "u2"}, "limit: 2"), False, True, "limit: 2"),
+        (changed({"resourceVersion": "6", "uid": "u2"}, "limit: 2"), False, True, "limit: 2"),
+        (changed({"resourceVersion": "4", "uid": "u0"}, "limit: 0"), False, False, "limit: 1"),
         (changed({"resourceVersion": "6", "labels": {}}), False, True, ""),
         (changed({"resourceVersion": "6", "labels": {LABEL_CONFIG: "x", LABEL_NAME: "churn"}}), False, True, ""),
         (changed({"resourceVersion": "6"}), True, True, ""),
         (changed({"resourceVersion": "6", "uid": "u2"}), True, False, "limit: 1"),
     ],
-    ids=["edit", "touch", "late", "namesake", "label removed", "made a child", "deleted", "namesake deleted"],
+    ids=[
+        "edit",
+        "touch",
+        "late",
+        "namesake",
+        "late namesake",
+        "label removed",
+        "made a child",
+        "deleted",
+        "namesake deleted",
+    ],
 )
 def test_the_cache_keeps_the_latest_content_while_it_is_tracked(
     live: Object, gone: bool, changes: bool, then: str

@@ -161,6 +161,23 @@ def test_what_ends_is_never_counted_and_a_stranger_is_put_out() -> None:
     assert [label["metadata"]["name"] for label in look(world).labels] == ["x"]
 
 
+def test_who_answers_in_rotation_and_was_taken_off_goes_by_one_write() -> None:
+    base = replace(bare("v2"), spec=wish("v2"), status=status_in(0))
+    others = [Pod(f"x-{n}", f"x-{n}", "churn-other", True, True) for n in range(2)]
+    for mine_in in (0, 1):
+        world = seen(base, made(V1, 4, 3, 0) + made(V2, 1, mine_in, 0) + others, "")
+        assert look(world) == rotate.Turnout(V1)
+
+
+def test_no_label_gives_the_candidate_more_than_it_had_or_is_to_have(some: list[World]) -> None:
+    """Labels land one by one, and each counts at once."""
+    for world in (world for world in some if selects(world) == ""):
+        turn = look(world)
+        parts = [after(world, replace(turn, labels=turn.labels[:n])) for n in range(len(turn.labels) + 1)]
+        mine = [part.route.weights.get(V2, 0) for part in parts if part.route]
+        assert max(mine) <= max(mine[0], mine[-1]), world
+
+
 def test_the_ports_of_a_rotation_are_known_by_name() -> None:
     """Two revisions may listen at different numbers."""
     world = seen(replace(bare("v2"), spec=wish("v2"), status=status_in(0)), made(V1, 4, 3, 0) + made(V2, 1, 1, 0), "")

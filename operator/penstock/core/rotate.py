@@ -62,16 +62,26 @@ def _share(world: World, status: Status, parts: dict[str, int]) -> Turnout:
     (other,) = parts.keys() - {home}
     there = strategy.pods_there(world, (home, other), status.candidate.stable_replicas if status.candidate else 0)
     now = _selected(world, home)
+    if now == "" and there.home and _strangers(world, parts):
+        return Turnout(home)
     if not (there.home and there.mine):
         return Turnout(now)
     chosen = _chosen(world, (home, other), _pair(world, (home, other), (parts[other], there)))
     enter = [pod for pod in world.pods if pod.uid in chosen and not pod.rotated]
     # A pod of home that is not ready gets nothing, and serves again by itself, whoever is there to label it.
     leave = [p for p in world.pods if p.rotated and p.uid not in chosen and (p.ready or p.revision != home)]
+    # One by one, and each counts at once: home comes first and goes last, so the candidate never has more in between.
+    enter.sort(key=lambda pod: pod.revision != home)
+    leave.sort(key=lambda pod: pod.revision == home)
     if now == "":
         return Turnout("", _labels(world, enter, True) or _labels(world, leave, False))
     labels = _labels(world, enter, True) + _labels(world, leave, False)
     return Turnout(now if labels else "", labels)
+
+
+def _strangers(world: World, parts: dict[str, int]) -> set[str]:
+    """Who answers in rotation and was taken off: one write takes all its pods out, and the share comes about anew."""
+    return {name for name, weight in world.route.weights.items() if weight} - parts.keys() if world.route else set()
 
 
 def _pair(world: World, sides: tuple[str, str], wanted: tuple[int, rotation.There]) -> rotation.Pair:

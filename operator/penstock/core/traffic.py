@@ -49,13 +49,18 @@ def weights(world: World, status: Status) -> dict[str, int]:
     if not status.stable or not world.route:
         return wanted
     home = status.stable.revision
-    # Never flee to an unready home: while no stable pod can answer, what stands in the route stays.
-    standing = {name: world.route.weights.get(name, 0) for name in wanted}
+    # Never flee to an unready home: while no stable pod can answer, what stands in the route stays, even where somebody
+    # has removed the Service behind it: that is made anew.
+    others = {side.revision for side in (status.candidate, *status.leaving) if side}
+    standing = {name: world.route.weights.get(name, 0) for name in sorted({*wanted} | others & {*world.route.weights})}
     rises = standing.get(home, 0) < wanted.get(home, 0)
     if not rises or sum(standing.values()) != 100:
         return wanted
     can = _can_carry(world, status)
-    return wanted if can >= wanted[home] else _stretched(world, (home, max(can, standing[home])), standing)
+    if can >= wanted[home]:
+        return wanted
+    made = _stretched(world, (home, max(can, standing[home])), standing)
+    return {name: weight for name, weight in made.items() if weight or name in wanted}
 
 
 def _can_carry(world: World, status: Status) -> int:

@@ -15,6 +15,7 @@ from penstock.model.values import Manifest, Plan
 from penstock.routing import ROUTES
 from penstock.shell import claims, graft, handover
 from penstock.shell.cache import Cache, Child, Key, Scale
+from penstock.shell.doubt import doubting
 from penstock.shell.kube import Api
 
 WHOLE = ("selector", "nodeSelector")  # one label too many in a selector, and it selects nothing
@@ -97,18 +98,21 @@ async def act(kube: Api, cache: Cache, key: Key, wanted: Changes) -> bool:
     for manifest in wanted.apply:
         child = _known(cache, key, manifest)
         if graft.is_graft(manifest):
-            cache.see_child(await graft.graft(kube, child, manifest))
+            with doubting(cache, key, manifest):
+                cache.see_child(await graft.graft(kube, child, manifest))
             continue
         ours = child is not None and child.is_ours(wanted.uid)
         if child and ours and child.name in rivals and _was_scaled(child, manifest):
             continue  # to repair it would be a fight without end
         claimed = manifest if ours else await claims.claim(kube, key, wanted.uid, manifest)
         await handover.keep_number(kube, child, claimed)
-        answer = await kube.apply(claimed)
+        with doubting(cache, key, manifest):
+            answer = await kube.apply(claimed)
         news |= cache.see_child(answer) is not None and _is_apex(manifest, {key[1]})
         _verify(cache, key, answer)
     for label in wanted.labels:
-        news |= cache.see_child(await kube.apply(label)) is not None
+        with doubting(cache, key, label):
+            news |= cache.see_child(await kube.apply(label)) is not None
     for child in wanted.prune:
         if not child.is_ours(wanted.uid):
             await claims.may_go(kube, key, child)

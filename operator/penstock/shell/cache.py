@@ -1,8 +1,9 @@
 """What the watches have shown: ModelDeployments and runtimes whole, children as small projections.
 
-No I/O and no decision. An older resourceVersion never replaces a newer one, so that the order of events, lists and our
-own writes' answers does not matter. A child keeps its live object only until a turn has compared it with what it
-should be; from then on a fingerprint tells whether anybody touched it. Of a user's ConfigMap only the content is kept.
+No I/O, no decision. An older resourceVersion never replaces a newer one, be it of a namesake that is gone (kopf has a
+worker for each uid, so their events cross), so that the order of events, lists and our own writes' answers does not
+matter. A child keeps its live object only until a turn has compared it with what it should be; from then on a
+fingerprint tells whether anybody touched it. Of a user's ConfigMap only the content is kept.
 """
 
 from collections.abc import Iterator
@@ -79,6 +80,7 @@ class Cache:
     configs: dict[Key, Tracked] = field(default_factory=dict)
     children: dict[Key, dict[tuple[str, str], Child]] = field(default_factory=dict)
     rivals: dict[Key, str] = field(default_factory=dict)
+    doubts: dict[Key, set[tuple[str, str]]] = field(default_factory=dict)  # children whose last write got no answer
     gone: dict[str, int] = field(default_factory=dict)  # uid -> version at which it went
 
     def bury(self, live: Object) -> None:
@@ -96,7 +98,7 @@ class Cache:
         meta.pop("managedFields", None)
         key = (meta["namespace"], meta["name"])
         known = self.parents.get(key)
-        if known and known["metadata"]["uid"] == meta["uid"] and _version(known) >= _version(live):
+        if known and _version(known) >= _version(live):
             return False
         if self._is_old_news(live):
             return False
@@ -109,6 +111,17 @@ class Cache:
             del self.parents[key]
             self.rivals.pop(key, None)
 
+    def see_runtime(self, live: Object, gone: bool = False) -> bool:
+        """Remember a ModelRuntime while it is there; True where what it says has changed."""
+        name, uid = live["metadata"]["name"], live["metadata"]["uid"]
+        known = self.runtimes.get(name)
+        if gone:
+            return bool(known and known["metadata"]["uid"] == uid and self.runtimes.pop(name))
+        if (known and _version(known) >= _version(live)) or self._is_old_news(live):
+            return False
+        self.runtimes[name] = live
+        return not known or known.get("spec") != live.get("spec")
+
     def see_config(self, live: Object, gone: bool = False) -> bool:
         """Remember a user's ConfigMap while it carries the label; True where what it holds has changed."""
         meta = live["metadata"]
@@ -116,7 +129,7 @@ class Cache:
         known = self.configs.get(key)
         if gone or not _is_tracked(live):
             return bool(known and known.uid == uid and self.configs.pop(key))
-        if known and known.uid == uid and known.version >= _version(live):
+        if known and known.version >= _version(live):
             return False
         self.configs[key] = Tracked(uid, _version(live), config.read(live))
         return not known or known.config.digest != self.configs[key].config.digest
@@ -133,7 +146,7 @@ class Cache:
         mine = self.children.setdefault(key, {})
         child = project(live)
         known = mine.get((child.kind, child.name))
-        if known and known.uid == child.uid and known.version >= child.version:
+        if known and known.version >= child.version:
             return None
         if known and known.uid == child.uid and known.verified and known.fingerprint == child.fingerprint:
             child.verified, child.live = known.verified, None

@@ -22,7 +22,7 @@ from penstock.model.measure import Answer, Question, Silence
 from penstock.model.platform import Platform
 from penstock.model.reasons import Reason
 from penstock.model.values import Plan, Problem, World
-from penstock.shell import act
+from penstock.shell import act, doubt
 from penstock.shell.cache import Cache, Key, Object
 from penstock.shell.course import Course, begin
 from penstock.shell.events import Book
@@ -138,6 +138,7 @@ class Loop:
 
     async def turn(self, key: Key) -> datetime | None:
         """The six verbs. Returns when to look again."""
+        await doubt.settle(self.kube, self.cache, key)
         live = self.cache.parents.get(key)  # what this turn has seen, whatever comes in while it asks
         world = observe(self.cache, key, self.clock(), Means(frozenset(self.sources), self.platform))
         if live is None or world is None:
@@ -262,6 +263,7 @@ class Loop:
 
     def _forget(self, key: Key) -> None:
         self.faults.pop(key, None)
+        self.cache.doubts.pop(key, None)
         self.asked.pop(key, None)
         self.weighed.pop(key, None)
         self.recalled.pop(key, None)

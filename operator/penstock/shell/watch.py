@@ -1,12 +1,14 @@
 """kopf as a list-and-watch front end: events into the cache, keys into the queue; and what kopf does not do.
 
 Nothing here awaits I/O inside a handler. kopf tells neither of objects that vanished while a watch was broken nor when
-the first lists are complete; so every kind is listed once before the first turn, and again, slowly, to find ghosts.
+the first lists are complete; so every kind is listed once before the first turn, and again to find ghosts: slowly, and
+at once where kopf itself had to list a kind anew.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +23,7 @@ from penstock.shell.queue import Queue
 
 log = logging.getLogger("penstock.watch")
 AUDIT = 1800.0  # seconds between two searches for objects whose deletion no watch has told
+BURST = 1.0  # seconds without news of a list of kopf's own, after which that is taken to be told
 MISSING = 60.0  # seconds between two looks for a kind that the cluster does not have yet
 KILLED = 137  # exit code of a process that was ended by SIGKILL
 ALL = ("ModelRuntime", *WATCHED, "ModelDeployment")
@@ -39,10 +42,18 @@ class Watch:
     waiting: set[Key] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)
     buried: set[str] = field(default_factory=set)
+    relisted: set[str] = field(default_factory=set)  # kinds whose watch was broken and has begun anew
+    stirred: asyncio.Event = field(default_factory=asyncio.Event)
     on_cut: Callable[[], None] = lambda: None
 
     def see(self, kind: str, event: str | None, live: Object) -> None:
-        """One event of one object."""
+        """One event of one object; of none kopf's own lists are made."""
+        if event is None and self.synced:
+            self.relisted.add(kind)
+            self.stirred.set()
+        self._see(kind, event, live)
+
+    def _see(self, kind: str, event: str | None, live: Object) -> None:
         live["kind"], live["apiVersion"] = kind, KINDS[kind].api_version
         gone = event == "DELETED"
         if gone:
@@ -77,11 +88,7 @@ class Watch:
             self._add(key)
 
     def _runtime(self, live: Object, gone: bool) -> None:
-        name = live["metadata"]["name"]
-        known = self.cache.runtimes.pop(name, None) if gone else self.cache.runtimes.get(name)
-        if not gone:
-            self.cache.runtimes[name] = live
-        if gone or not known or known.get("spec") != live.get("spec"):
+        if self.cache.see_runtime(live, gone):
             for key in self.cache.parents:
                 self._add(key)
 
@@ -109,12 +116,21 @@ class Watch:
         audited, came = time(), False
         while not came:
             lacked = set(self.missing)
-            await asyncio.sleep(MISSING if lacked else AUDIT)
+            await self._wait(MISSING if lacked else AUDIT)
+            due, self.relisted = tuple(sorted(self.relisted)), set()
             if time() - audited >= AUDIT:
-                audited = time()
-                await self._list_all(self.kinds)
+                audited, due = time(), self.kinds
+            await self._list_all(due)
             came = not lacked <= self.missing or await self._appeared()
         log.warning("a kind that was missing is there now: starting anew to watch it")
+
+    async def _wait(self, seconds: float) -> None:
+        """Until the time is up, or kopf has listed a kind anew: of what vanished before, such a list says nothing."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.stirred.wait(), seconds)
+            while self.stirred.is_set():  # thousands of objects take kopf seconds to tell
+                self.stirred.clear()
+                await asyncio.sleep(BURST)
 
     async def _appeared(self) -> bool:
         """Whether the cluster has a kind now that it lacked: a small request, where to list all would be many."""
@@ -156,7 +172,7 @@ class Watch:
             for live in page:
                 alive.add(live["metadata"]["uid"])
                 if live["metadata"]["uid"] not in self.buried:  # deleted while this list was under way
-                    self.see(kind, None, live)
+                    self._see(kind, None, live)
             await asyncio.sleep(0)
         return alive
 
@@ -173,7 +189,7 @@ class Watch:
         log.warning("found a ghost", extra={"kind": kind, "uid": uid})
         for live in [*self.cache.parents.values(), *self.cache.runtimes.values()]:
             if live["metadata"]["uid"] == uid:
-                self.see(kind, "DELETED", live)
+                self._see(kind, "DELETED", live)
                 return
         for (namespace, name), tracked in list(self.cache.configs.items()):
             if tracked.uid == uid:
