@@ -124,7 +124,7 @@ def runtime() -> Object:
     ask = 'grpc_method="ModelInfer"'
     made["spec"]["metrics"] = {
         "requests": {"name": "grpc_server_handling_seconds_count", "where": ask},
-        "successes": {"name": "grpc_server_handled_total", "where": f'{ask},code="OK"'},
+        "successes": {"name": "grpc_server_handled_total", "where": f'{ask},grpc_code="OK"'},
     }
     return made
 
