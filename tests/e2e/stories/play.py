@@ -90,5 +90,7 @@ async def tell(scene: Scene, story: Story) -> Outcome:
         trouble = f"{traceback.format_exc()}\nEvents: {scene.reasons()}\nstatus: {scene.status}"
     await scene.quiet()
     await scene.kubectl("delete", "modeldeployment", scene.name, "--ignore-not-found", "--wait=false")
+    if scene.gateway == scene.name:
+        await scene.kubectl("delete", "gateway", scene.name, "--wait=false")
     answers = scene.answers()
     return Outcome(time.time() - began, len(answers), sum(a.failed for a in answers), trouble, scene.notes)
