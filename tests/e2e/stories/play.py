@@ -39,6 +39,7 @@ def open_house(place: Place) -> Iterator[House]:
         kubectl.apply(
             text.replace("namespace: digits", f"namespace: {NAMESPACE}").replace("name: digits", f"name: {NAMESPACE}")
         )
+    kubectl.run("apply", "-n", NAMESPACE, "-f", str(EXAMPLES / "lock.yaml"))
     kubectl.run("wait", "--for=condition=Programmed", "gateway/models", "-n", NAMESPACE, f"--timeout={PATIENCE}")
     address = kubectl.get("gateway", "models", "-n", NAMESPACE)["status"]["addresses"][0]["value"]
     rows = questions(setup.rows())
