@@ -48,7 +48,7 @@ Play = Callable[[Scene, Wish], Awaitable[list[Window]]]
 def clients(scene: Scene, wish: Wish, url: str = "", lasting: bool = True) -> Witnesses:
     """They begin to ask, through the gateway or elsewhere, and never ask again what has failed."""
     url = url or f"http://{scene.house.address}/v2/models/{scene.name}/infer"
-    crowd = Witnesses(url, scene.house.rows, wish.rate, {"Host": scene.host}, lasting, PATIENT)
+    crowd = Witnesses(url, scene.house.rows, wish.rate, {"Host": scene.host}, lasting, patience=PATIENT)
     scene.send(crowd)
     return crowd
 

@@ -102,7 +102,7 @@ def _model_images() -> list[Path]:
 def _install_operator(kubectl: Kubectl, image: str) -> None:
     repository, tag = image.rsplit(":", 1)
     wish = ["--set", f"image.repository={repository}", "--set-string", f"image.tag={tag}"]
-    wish += ["--set", "externalMetrics.install=true"]
+    wish += ["--set", "externalMetrics.install=true", "--set", "gateway.locks=true"]
     source = ["--set", f"metricSources.default.url={addons.PROMETHEUS}"]
     sinks = ["--set", f"payloadSinks.stories.service={SINK}", "--set", "payloadSinks.stories.port=8080"]
     where = ["--namespace", SYSTEM, "--create-namespace", "--wait", "--timeout", PATIENCE]

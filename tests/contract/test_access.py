@@ -41,7 +41,9 @@ POLICIES: dict[str, Object] = {
 }
 PEER = {"namespaceSelector": {"matchLabels": {"team": "gateways"}}, "podSelector": {"matchLabels": {"proxy": "yes"}}}
 PLATFORM = Platform(
-    issuers={"corp": TokenIssuer("https://login.corp", "https://login.corp/keys")}, fence=Fence((PEER,), (PEER,))
+    issuers={"corp": TokenIssuer("https://login.corp", "https://login.corp/keys")},
+    locks=True,
+    fence=Fence((PEER,), (PEER,)),
 )
 
 
@@ -86,7 +88,8 @@ def objects(control_plane: ControlPlane, name: str) -> list[Manifest]:
     )
     made = access.make(seen)
     kinds = [each["kind"] for each in made]
-    assert kinds.count("SecurityPolicy") == kinds.count("BackendTrafficPolicy") == 2 and "NetworkPolicy" in kinds
+    assert kinds.count("BackendTrafficPolicy") == 2 and "NetworkPolicy" in kinds
+    assert kinds.count("SecurityPolicy") == 2 + kinds.count("ListenerSet"), "with the lock of its own listeners"
     return made
 
 

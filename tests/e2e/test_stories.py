@@ -84,8 +84,6 @@ NIGHTLY = (
     "streams-scaled-down",
     "sticky-abort",
     "grpc",
-    "api-key",
-    "limits",
     "asleep-rollout",
 )
 ASKED = os.environ.get("STORIES", "")

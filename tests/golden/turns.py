@@ -61,7 +61,7 @@ def world(live: Manifest) -> World:
     bare = World(
         NOW, meta.get("namespace", "default"), meta["name"], "uid-1", 1, Spec.model_validate(live["spec"]), Status()
     )
-    platform = Platform(warmup_image="penstock.local/operator:1")
+    platform = Platform(locks=True, warmup_image="penstock.local/operator:1")
     return resolve(replace(bare, configs=configs(), platform=platform), runtimes, frozenset({"default"}))
 
 

@@ -12,6 +12,7 @@ PLATFORMS = {
     (): Platform(),
     ("gateway.implementation=Istio",): Platform(Implementation.ISTIO),
     ("gateway.implementation=None", "gateway.certManager=true"): Platform(Implementation.NONE, certificates=True),
+    ("gateway.locks=true",): Platform(locks=True),
     ("networkPolicy.models.enabled=true",): Platform(fence=Fence()),
 }
 

@@ -212,7 +212,8 @@ class Sim:
         conditions = [
             {"type": t, "status": "True", "observedGeneration": generation} for t in ("Accepted", "ResolvedRefs")
         ]
-        parents = [{"parentRef": {"name": "models"}, "conditions": conditions}]
+        asked = (self.store.get(*ref) or {"spec": {}})["spec"].get("parentRefs") or [{"name": "models"}]
+        parents = [{"parentRef": each, "conditions": conditions} for each in asked]
         self._status(ref, lambda s: s.update(parents=parents))
 
     def _check_route(self, live: Object) -> None:

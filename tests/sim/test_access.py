@@ -20,19 +20,15 @@ class Guarded(Sim):
 
     takes = True  # whether the gateway accepts what it is given
     guarded = True  # whether a route must never be open
-    platform = Platform()
 
     def __post_init__(self) -> None:
         self.wrong: list[str] = []  # the operator would take an assertion in here for a bug of its own, and go on
+        self.platform = Platform(locks=True)
         super().__post_init__()
 
     async def run(self, seconds: float) -> None:
         await super().run(seconds)
         assert not self.wrong, self.wrong
-
-    def start_operator(self) -> None:
-        super().start_operator()
-        self.loop.platform = self.platform
 
     def _react(self, change: str, live: Object) -> None:
         super()._react(change, live)
@@ -207,7 +203,9 @@ def test_the_preview_is_guarded_as_the_model_is() -> None:
     [
         (Platform(Implementation.ISTIO), KEYS, "traffic.policy.apiKey needs Envoy Gateway"),
         (Platform(Implementation.NONE), {"rateLimit": {"requests": 1}}, "traffic.policy.rateLimit needs Envoy Gateway"),
-        (Platform(), {"jwt": {"provider": "corp"}}, "no token issuer corp"),
+        (Platform(), KEYS, "traffic.policy.apiKey needs a lock that stays"),
+        (Platform(), {"jwt": {"provider": "corp"}}, "traffic.policy.jwt needs a lock that stays"),
+        (Platform(locks=True), {"jwt": {"provider": "corp"}}, "no token issuer corp"),
         (Platform(), {"tls": {"issuer": {"name": "ca"}}}, "needs cert-manager"),
         (Platform(), {"clients": [{"namespace": "shop"}]}, "needs the operator's networkPolicy.models.enabled"),
     ],

@@ -111,7 +111,7 @@ def test_what_another_gateway_cannot_keep_is_refused_by_name(implementation: Imp
         words = access.refusal(policy(**{field: FULL[field]}), Platform(implementation))
         assert f"traffic.policy.{field} needs Envoy Gateway" in words and implementation in words
     assert access.refusal(policy(timeout="5s", tls=FULL["tls"]), Platform(implementation)) == ""
-    assert access.refusal(policy(**FULL), Platform()) == ""
+    assert access.refusal(policy(**FULL), Platform(locks=True)) == ""
 
 
 def test_a_route_is_dressed_in_what_the_gateway_api_can_say_and_shut_it_leads_nowhere() -> None:

@@ -80,7 +80,7 @@ def selectors(found: Any) -> tuple[Selector, ...]:
 
 def test_there_are_runtimes_and_no_exposition_of_none() -> None:
     assert len(NAMES) >= 10
-    known = {file_of(name).name for name in NAMES} | {"http-envoy.unmerged.prom"}
+    known = {file_of(name).name for name in NAMES} | {"http-envoy.unmerged.prom", "mlserver.grpc.prom"}
     assert {path.name for path in file_of("mlserver").parent.iterdir()} == known
 
 

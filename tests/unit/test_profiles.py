@@ -3,14 +3,17 @@
 The numbers below are what was sent to them. What holds for every profile is in test_profile_laws.py.
 """
 
+import re
+
 import pytest
+import yaml
 
 from penstock.api.analysis import Metric
 from penstock.core.measures import measure
-from penstock.model.measure import Gauge
+from penstock.model.measure import Gauge, Ratio
 from penstock.model.reasons import Reason
 from penstock.model.values import Problem
-from tests.unit.exposed import ERROR_RATE, asked, bad_and_all, profile, select, total
+from tests.unit.exposed import ERROR_RATE, EXPOSITIONS, ROOT, asked, bad_and_all, chosen, parsed, profile, select, total
 
 NAMES = ("mlserver", "kserve")
 # 41 + 2 answered, 11 failed in the model, 5 malformed, 1 + 1 for an unknown model or version, 1 for an unknown output
@@ -33,6 +36,17 @@ def test_mlserver_counts_every_inference_request_and_nothing_else() -> None:
 
 def test_mlserver_fails_what_the_model_failed_and_not_what_callers_got_wrong() -> None:
     assert bad_and_all("mlserver", asked("mlserver", ERROR_RATE)) == (11, 62)
+
+
+def test_what_the_page_says_of_mlserver_over_grpc_counts_what_was_answered_well() -> None:
+    """52 were, 8 failed in the model, 5 were malformed and failed there too, 4 named a model that is not there."""
+    page = (ROOT / "docs/traffic.md").read_text()
+    blocks = [yaml.safe_load(each) for each in re.findall(r"(?ms)^```yaml\n(.*?)^```", page)]
+    (metrics,) = [each["spec"]["metrics"] for each in blocks if each.get("metadata", {}).get("name") == "mlserver-grpc"]
+    found = measure(Metric.model_validate(ERROR_RATE), metrics)
+    assert isinstance(found, Ratio) and found.part_is_good
+    seen = parsed(EXPOSITIONS / "mlserver.grpc.prom")
+    assert [sum(value for _, _, value in chosen(seen, each)) for each in (found.part, found.total)] == [52, 69]
 
 
 def test_mlserver_has_a_gauge_of_what_is_in_flight_and_kserve_has_none() -> None:

@@ -3,6 +3,8 @@
 Never a moment of open access: a route that needs guarding is born shut, with nobody behind it. Its policies are made
 once it is there; when the gateway has taken them they are in force on it, seen and not guessed, and the route opens.
 They carry the route as a second owner, so that the garbage collector, which minds no order, takes the route first.
+What the gateway takes may still come and go with its listener; so listeners of our own have a lock that stays, made
+before them, and those of the Gateway have one of the administrator's (`Platform.locks`).
 
 A route that is open already stays open when its policy changes: it was as open before.
 """
@@ -18,7 +20,7 @@ from penstock.model.kinds import KINDS
 from penstock.model.reasons import Reason
 from penstock.model.values import Manifest, Problem, RouteSeen, Said, World
 from penstock.routing import access, router_of
-from penstock.routing.access import fence, tls
+from penstock.routing.access import fence, lock, tls
 
 GUARDS = frozenset({*access.READERS, "Certificate"})
 
@@ -41,10 +43,15 @@ def refusal(world: World) -> str:
 
 def kept(world: World) -> frozenset[tuple[str, str]]:
     """What guards stays while the policy that would take its place cannot be kept, and until its route is gone."""
-    guards = {each for each in world.owned if each[0] in GUARDS}
+    guards = {each for each in world.owned if each[0] in GUARDS or each == ("HTTPRoute", lock.name_of(world.name))}
     if world.spec and not _is_guarded(world.spec.traffic):
-        return frozenset(each for each in guards if ("HTTPRoute", each[1]) in world.owned)
+        return frozenset(each for each in guards if ("HTTPRoute", _guarded_by(world, each[1])) in world.owned)
     return frozenset(guards) if refusal(world) else frozenset()
+
+
+def _guarded_by(world: World, name: str) -> str:
+    """The route that goes before an object of this name: its namesake's; before the lock the model's own."""
+    return world.name if name == lock.name_of(world.name) else name
 
 
 def lacking(world: World) -> Problem | None:
@@ -62,7 +69,8 @@ def _refused(world: World) -> str:
 
 def make(world: World) -> list[Manifest]:
     """All objects beside the routes that keep the policy, in the order of need."""
-    return [*_make_fence(world), *_make_tls(world), *(each for name in _routes(world) for each in _guards(world, name))]
+    guards = (each for name in _routes(world) for each in _guards(world, name))
+    return [*_make_fence(world), *_make_lock(world), *_make_tls(world), *guards]
 
 
 def guard(world: World, made: Sequence[Manifest]) -> list[Manifest]:
@@ -87,7 +95,10 @@ def _may_open(world: World, name: str) -> bool:
         return True
     if refusal(world):
         return False
-    return not _specs(world, name) or (route is not None and all(_said(world, g).holds for g in _guards(world, name)))
+    if not _specs(world, name):
+        return True
+    guards = [each for each in _make_lock(world) if each["kind"] in access.READERS]
+    return route is not None and all(_said(world, each).holds for each in [*guards, *_guards(world, name)])
 
 
 def _policy(world: World) -> Policy | None:
@@ -95,10 +106,11 @@ def _policy(world: World) -> Policy | None:
 
 
 def _routes(world: World) -> dict[str, RouteSeen]:
-    """Our routes that are there, by name. What a former router's carries opens none of them."""
+    """Our routes that lead anywhere, by name. What a former router's carries opens none of them."""
     if not world.spec or not _is_guarded(world.spec.traffic):
         return {}
-    return ({world.name: world.route} if world.route and not world.route.former else {}) | dict(world.beside)
+    beside = {name: seen for name, seen in world.beside.items() if name != lock.name_of(world.name)}
+    return ({world.name: world.route} if world.route and not world.route.former else {}) | beside
 
 
 def _is_guarded(traffic: Traffic) -> bool:
@@ -128,6 +140,18 @@ def _tied(made: Manifest, name: str, uid: str) -> Manifest:
         return made
     route = {"apiVersion": KINDS["HTTPRoute"].api_version, "kind": "HTTPRoute", "name": name, "uid": uid}
     return names.stamped(made | {"metadata": made["metadata"] | {"ownerReferences": [*owners, route]}})
+
+
+def _make_lock(world: World) -> list[Manifest]:
+    """Before the listeners that it is for: none of them is ever there without it."""
+    policy, name = _policy(world), lock.name_of(world.name)
+    if not policy or not policy.tls or not world.spec or not world.spec.traffic.gateway or refusal(world):
+        return []
+    specs = access.KEEPERS[world.platform.gateway].make_lock(policy, name)
+    if not specs:
+        return []
+    route = access.dress(lock.make_route(world.spec.traffic, _hostnames(world)), policy, world.name)
+    return [make_object(world, kind, name, {"spec": spec}) for kind, spec in ({"HTTPRoute": route} | specs).items()]
 
 
 def _make_tls(world: World) -> list[Manifest]:

@@ -52,6 +52,7 @@ class Prices:
 class Platform:
     """The cluster's gateway, its token issuers, whether it has cert-manager, and the fence around models, if any.
 
+    `locks`: what keeps keys and tokens is in the Gateways' listeners for good, not only while a model needs it.
     Also where payloads may be told, by name; who scales; the image of the containers that warm new pods and hold
     requests, and prices, both empty: none.
     """
@@ -59,6 +60,7 @@ class Platform:
     gateway: Implementation = Implementation.ENVOY_GATEWAY
     issuers: Mapping[str, TokenIssuer] = field(default_factory=dict)
     certificates: bool = False
+    locks: bool = False
     fence: Fence | None = None
     sinks: Mapping[str, Sink] = field(default_factory=dict)
     warmup_image: str = ""

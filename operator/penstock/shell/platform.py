@@ -27,6 +27,7 @@ class Gateway(Frozen):
     implementation: Implementation = Implementation.ENVOY_GATEWAY
     token_issuers: dict[Name, Issuer] = Field(default={}, max_length=16)
     cert_manager: bool = False
+    locks: bool = False
 
 
 class Selector(Frozen):
@@ -54,7 +55,7 @@ def make_platform(gateway: Gateway, networks: ModelNetworks) -> Platform:
     """The same as decisions take it."""
     issuers = {name: TokenIssuer(each.issuer, each.jwks_uri) for name, each in gateway.token_issuers.items()}
     fence = Fence(_peers(networks.gateway), _peers(networks.prometheus)) if networks.enabled else None
-    return Platform(gateway.implementation, issuers, gateway.cert_manager, fence)
+    return Platform(gateway.implementation, issuers, gateway.cert_manager, gateway.locks, fence)
 
 
 def _peers(given: list[Peer]) -> tuple[dict[str, object], ...]:

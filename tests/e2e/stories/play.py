@@ -39,6 +39,7 @@ def open_house(place: Place) -> Iterator[House]:
         kubectl.apply(
             text.replace("namespace: digits", f"namespace: {NAMESPACE}").replace("name: digits", f"name: {NAMESPACE}")
         )
+    kubectl.run("apply", "-n", NAMESPACE, "-f", str(EXAMPLES / "lock.yaml"))
     kubectl.run("wait", "--for=condition=Programmed", "gateway/models", "-n", NAMESPACE, f"--timeout={PATIENCE}")
     address = kubectl.get("gateway", "models", "-n", NAMESPACE)["status"]["addresses"][0]["value"]
     rows = questions(setup.rows())
@@ -90,5 +91,7 @@ async def tell(scene: Scene, story: Story) -> Outcome:
         trouble = f"{traceback.format_exc()}\nEvents: {scene.reasons()}\nstatus: {scene.status}"
     await scene.quiet()
     await scene.kubectl("delete", "modeldeployment", scene.name, "--ignore-not-found", "--wait=false")
+    if scene.gateway == scene.name:
+        await scene.kubectl("delete", "gateway", scene.name, "--wait=false")
     answers = scene.answers()
     return Outcome(time.time() - began, len(answers), sum(a.failed for a in answers), trouble, scene.notes)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from examples.demo.kube import Kubectl, changes
@@ -89,11 +89,21 @@ class Scene:
     sending: list[asyncio.Task[None]] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
     sleeps: float = 0.0  # since when its model has no pods
+    gateway: str = "models"
 
     @property
     def host(self) -> str:
         """The host name of this story's model on the gateway."""
         return f"{self.name}.test"
+
+    async def alone(self) -> None:
+        """A Gateway of the story's own from now on: what others change at a listener cuts streams and renews limits."""
+        shared = json.loads(await self.kubectl("get", "gateway", self.gateway, "-o", "json"))
+        meta = {"name": self.name, "namespace": NAMESPACE}
+        await self.create({k: shared[k] for k in ("apiVersion", "kind", "spec")} | {"metadata": meta})
+        await self.kubectl("wait", "--for=condition=Programmed", f"gateway/{self.name}", f"--timeout={PATIENCE}s")
+        address = await self.kubectl("get", "gateway", self.name, "-o", "jsonpath={.status.addresses[0].value}")
+        self.gateway, self.house = self.name, replace(self.house, address=address)
 
     async def kubectl(self, *words: str, given: str | None = None) -> str:
         """kubectl without holding up the other stories."""
@@ -114,7 +124,7 @@ class Scene:
         wish: Object = {
             "model": {"version": version, "format": "sklearn", "uri": f"oci://penstock.local/models/digits:{version}"},
             "runtime": "mlserver",
-            "traffic": {"gateway": {"name": "models"}, "hostnames": [self.host]},
+            "traffic": {"gateway": {"name": self.gateway}, "hostnames": [self.host]},
             "rollout": timing | (rollout or {}),
             "analysis": ANALYSIS if rollout else None,
         }
@@ -185,6 +195,9 @@ class Scene:
         """Wait for a sight; the answer is when it was there."""
         end = time.time() + seconds
         while not what(self):
+            for task in self.sending:
+                if task.done():
+                    task.result()  # clients that could not even begin end their story
             assert time.time() < end, f"never came: {self.ready} {self.candidate} {self.status.get('next')}"
             await asyncio.sleep(0.05)
         return time.time()

@@ -112,6 +112,7 @@ def whole(streams: list[Stream], version: str, gone: float) -> None:
 async def promoted(scene: Scene) -> None:
     """Streams that began with the old version go on with it to their end: through step, promotion and its removal."""
     pod = {"drainTimeout": "60s"}
+    await scene.alone()
     await small.first(scene, HALF, pod=pod)
     await patient(scene)
     old = scene.status["stable"]["revision"]
@@ -128,6 +129,7 @@ async def promoted(scene: Scene) -> None:
 async def rolled_back(scene: Scene) -> None:
     """Streams that began with a candidate go on with it when it is taken off; at the pod's limit they are cut."""
     pod = {"drainTimeout": "15s"}
+    await scene.alone()
     await small.first(scene, HALF, pod=pod)
     await patient(scene)
     await small.apply(scene, "v2", HALF, pod=pod)
@@ -151,6 +153,7 @@ async def rolled_back(scene: Scene) -> None:
 async def scaled_down(scene: Scene) -> None:
     """Streams on the pods that a smaller size takes away go on to their end."""
     pod, many = {"drainTimeout": "60s"}, {"minReplicas": 4}
+    await scene.alone()
     await small.first(scene, pod=pod, scaling=many)
     await patient(scene)
     streams = await listen(scene, 30, 12)

@@ -128,6 +128,7 @@ async def sticky_abort(scene: Scene) -> None:
     name, asked = scene.candidate["revision"], time.time()
     await scene.annotate("eve", abort=name)
     await scene.rejected("Aborted")
+    await scene.until(lambda s: s.sights("HTTPRoute")[-1].at > asked)  # kinds are watched apart: it may come later
     off = next(s.at for s in scene.sights("HTTPRoute") if s.at > asked)
     back = await everybody_asks(scene, users)
     assert set(back.values()) == {"v1"}

@@ -15,27 +15,33 @@ from penstock.routing.access.answers import READERS
 
 __all__ = ["KEEPERS", "NATIVE", "READERS", "Keeper", "dress", "refusal", "shut"]
 Issuers = Mapping[str, TokenIssuer]
+NOBODY: Issuers = {}
 # The route itself says how long, a ListenerSet under which certificate, a NetworkPolicy who else: no extension needed.
 NATIVE = frozenset({"timeout", "tls", "clients"})
+SHUTTING = frozenset({"apiKey", "jwt"})  # what nobody may ever come past
 
 
 @dataclass(frozen=True)
 class Keeper:
-    """What an implementation can keep beyond NATIVE: the kinds of its objects, and their specs for one route."""
+    """What an implementation can keep beyond NATIVE: the kinds of its objects, and their specs for one route.
+
+    And the specs of a lock that stays, for the route of that.
+    """
 
     keeps: frozenset[str]
     make: Callable[[Policy, str, Issuers], dict[str, Manifest]]
+    make_lock: Callable[[Policy, str], dict[str, Manifest]]
 
 
-def _nothing(policy: Policy, route: str, issuers: Issuers) -> dict[str, Manifest]:
+def _nothing(policy: Policy, route: str, issuers: Issuers = NOBODY) -> dict[str, Manifest]:
     return {}
 
 
 KEEPERS = {
-    Implementation.ENVOY_GATEWAY: Keeper(envoy.KEEPS, envoy.make),
+    Implementation.ENVOY_GATEWAY: Keeper(envoy.KEEPS, envoy.make, envoy.make_lock),
     # Istio checks tokens at a whole Gateway or in a sidecar that a pod may lack, and has no keys or limits for a route.
-    Implementation.ISTIO: Keeper(frozenset(), _nothing),
-    Implementation.NONE: Keeper(frozenset(), _nothing),
+    Implementation.ISTIO: Keeper(frozenset(), _nothing, _nothing),
+    Implementation.NONE: Keeper(frozenset(), _nothing, _nothing),
 }
 
 
@@ -51,6 +57,11 @@ def _refusals(policy: Policy, platform: Platform) -> Iterator[str]:
         yield (
             f"traffic.policy.{name} needs Envoy Gateway; the operator is set up for gateway.implementation:"
             f" {platform.gateway}. Leave it out, or ask the administrator"
+        )
+    for name in [] if platform.locks else sorted(SHUTTING & kept & set(asked)):
+        yield (
+            f"traffic.policy.{name} needs a lock that stays at the Gateway, else there are moments in which everybody"
+            " comes through; the operator has gateway.locks: false. Ask the administrator"
         )
     if policy.jwt and policy.jwt.provider and policy.jwt.provider not in platform.issuers:
         there = ", ".join(sorted(platform.issuers)) or "none"

@@ -12,14 +12,34 @@ from penstock.model.values import Manifest
 
 KEEPS = frozenset({"retries", "rateLimit", "maxBody", "apiKey", "jwt"})
 EVERYBODY = ("0.0.0.0/0", "::/0")
+# Of nobody: its private half was thrown away. Envoy refuses a listener whose key set has no key that it can read.
+NOBODYS_KEYS = (
+    '{"keys": [{"kty": "EC", "crv": "P-256", "alg": "ES256", "kid": "nobody",'
+    ' "x": "JHCClpBMFav_hbH51AU-RGyZkfbtZ2KXpjnVbT3Bpo0", "y": "VrDNj6lDrBErzf_wlUZ-0nb8APB4biLP4ijfjJ2aDBo"}]}'
+)
 
 
 def make(policy: Policy, route: str, issuers: Mapping[str, TokenIssuer]) -> dict[str, Manifest]:
     """The specs by kind; none of a kind that has nothing to say."""
     kinds = {"SecurityPolicy": _security(policy, issuers), "BackendTrafficPolicy": _traffic(policy)}
+    return {kind: _head(route) | spec for kind, spec in kinds.items() if spec}
+
+
+def make_lock(policy: Policy, route: str) -> dict[str, Manifest]:
+    """The specs by kind of what lets nobody in, and needs nothing that could go; none where everybody may come in."""
+    keys = {"credentialRefs": [], "extractFrom": [{"headers": ["x-api-key"]}]}
+    tokens = {
+        "name": "nobody",
+        "issuer": "https://lock.invalid",
+        "localJWKS": {"type": "Inline", "inline": NOBODYS_KEYS},
+    }
+    shut: Manifest = {"apiKeyAuth": keys} if policy.api_key else {"jwt": {"providers": [tokens]}} if policy.jwt else {}
+    return {"SecurityPolicy": _head(route) | shut} if shut else {}
+
+
+def _head(route: str) -> Manifest:
     target = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": route}
-    head = {"targetRefs": [target], "mergeType": "StrategicMerge"}
-    return {kind: head | spec for kind, spec in kinds.items() if spec}
+    return {"targetRefs": [target], "mergeType": "StrategicMerge"}
 
 
 def _security(policy: Policy, issuers: Mapping[str, TokenIssuer]) -> Manifest:
