@@ -3,15 +3,18 @@
 Nothing here skips: where a control plane cannot start, the tests that need one fail and say why.
 """
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -65,7 +68,7 @@ class ControlPlane:
     def install_crds(self) -> None:
         """The CRDs of the repository, ready for use."""
         self.kubectl("apply", "--filename", "crds")
-        self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        self._established()
 
     def install_gateway_api(self) -> None:
         """The CRDs of the Gateway API and Envoy Gateway, in the release of the e2e tests; no gateway runs here."""
@@ -75,7 +78,7 @@ class ControlPlane:
         ]
         crds = helm("template", "gateway-api", str(charts.folder("gateway-crds-helm")), *options).stdout
         self.kubectl("apply", "--server-side", "--filename", "-", input=crds)
-        self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        self._established()
 
     def install_schemas(self) -> None:
         """The CRDs of VirtualServices and ScaledObjects; neither Istio nor KEDA runs here."""
@@ -86,7 +89,23 @@ class ControlPlane:
         every = yaml.safe_load_all(file.read_text())
         (crd,) = [each for each in every if each and each["spec"]["names"]["kind"] == kind]
         self.kubectl("apply", "--server-side", "--filename", "-", input=yaml.safe_dump(crd))
-        self.kubectl("wait", "--for=condition=Established", f"crd/{crd['metadata']['name']}", "--timeout=30s")
+        self._established()
+
+    def _established(self) -> None:
+        """Wait until all CRDs are. `kubectl wait` gives up on one that has no conditions at all yet."""
+        end = time.monotonic() + 30
+        while late := [crd for crd in self._crds() if not _is_established(crd)]:
+            assert time.monotonic() < end, f"not established: {[crd['metadata']['name'] for crd in late]}"
+            time.sleep(0.1)
+
+    def _crds(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(self.kubectl("get", "crd", "-o", "json").stdout)["items"]
+        return found
+
+
+def _is_established(crd: dict[str, Any]) -> bool:
+    conditions = crd.get("status", {}).get("conditions") or []
+    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
 
 
 @contextmanager
