@@ -64,6 +64,7 @@ async def wakes(scene: Scene) -> dict[str, Any]:
     await scene.settled("v1")
     took: list[float] = []
     waits: list[float] = []
+    lost: list[str] = []
     for _ in range(WAKES):
         await sleepers.falls_asleep(scene)
         crowd = sleepers.patient(scene)
@@ -73,7 +74,14 @@ async def wakes(scene: Scene) -> dict[str, Any]:
         waits += [answer.seconds for answer in crowd.answers[: sleepers.FIRST]]
         await asyncio.sleep(5.0)
         await scene.quiet()
-    return {"seconds": took, "waits": sorted(round(each, 3) for each in waits), **_requests(scene.answers())}
+        begin = min(answer.sent for answer in crowd.answers)
+        lost += [f"{a.status} sent {a.sent - begin:.2f} s, waited {a.seconds:.2f} s" for a in crowd.failed()]
+    return {
+        "seconds": took,
+        "waits": sorted(round(each, 3) for each in waits),
+        "lost": lost,
+        **_requests(scene.answers()),
+    }
 
 
 CASES: dict[str, Play] = {"by_live_metric": by_live_metric, "by_cpu": by_cpu, "outage": outage, "wakes": wakes}

@@ -23,6 +23,7 @@ def together(found: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "seconds": sorted(each for case in found for each in case["seconds"]),
         "waits": sorted(each for case in found for each in case["waits"]),
+        "lost": [each for case in found for each in case["lost"]],
         "requests": sum(case["requests"] for case in found),
         "failed": sum(case["failed"] for case in found),
     }

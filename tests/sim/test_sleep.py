@@ -48,6 +48,11 @@ def leads_to_door(sim: Sim, name: str) -> bool:
     return "penstock.dev/door" in live["spec"]["selector"]
 
 
+def shut(sim: Sim) -> bool:
+    live = sim.store.get("Service", "ml", DOOR)
+    return bool(live and live["spec"]["selector"].get("app.kubernetes.io/component") == "nobody")
+
+
 def pods(sim: Sim) -> int:
     live = sim.store.get("Deployment", "ml", revision(sim))
     assert live
@@ -70,6 +75,7 @@ class Law:
             self.slept += 1
             assert leads_to_door(self.sim, home) and leads_to_door(self.sim, "churn"), "no door yet"
             assert self.sim.pods.of(DOOR), "nobody takes requests in"
+            assert shut(self.sim), "what it takes in goes to a pod that is about to end"
         if kind == "Service" and name in (home, "churn") and "penstock.dev/door" not in live["spec"]["selector"]:
             behind = self.sim.store.get("EndpointSlice", "ml", f"{DOOR}-slice")
             assert not self.slept or (behind and behind["endpoints"]), "the way back leads to nobody"
@@ -96,8 +102,8 @@ def test_it_sleeps_wakes_and_sleeps_again_with_few_writes() -> None:
     async def story() -> None:
         sim, _ = await idle()
         assert await spent(sim, 110) == {"ModelDeployment": 1}
-        # the status says so; two Services; the second turn's fence, Deployment and autoscaler; no pod is ready any more
-        writes = {"ModelDeployment": 3, "Service": 2, "Deployment": 1, "-HorizontalPodAutoscaler": 1}
+        # the status says so; three Services; the second turn's fence, Deployment and autoscaler; no pod is ready any more
+        writes = {"ModelDeployment": 3, "Service": 3, "Deployment": 1, "-HorizontalPodAutoscaler": 1}
         assert await spent(sim, 20) == writes
         assert await spent(sim, 3600) == {}, "asleep it costs nothing"
         at_the_door(sim, waits=True)

@@ -35,6 +35,9 @@ ASLEEP = Sleep(revision=V1, asleep_since=spell(NOW - timedelta(hours=1)))
 WAKING = Sleep(revision=V1, waking_since=spell(NOW - timedelta(seconds=8)), why="a request waits")
 
 
+SHUT = {"penstock.dev/revision": V1, "app.kubernetes.io/component": "nobody"}
+
+
 def world(sleep: Sleep | None, told: Following | None = IDLE, door: Door = HERE, pods: int = 1) -> World:
     """v1 serves, alone."""
     made = bare("v1", "plain")
@@ -110,7 +113,7 @@ def test_asleep_it_is_ready_available_and_asks_for_nothing() -> None:
     told = {c.type: (c.status, c.reason) for c in plan.status.conditions}
     assert told == {"Ready": ("True", "Asleep"), "Available": ("True", "Available")}
     assert plan.again is None and plan.status.sleep == ASLEEP
-    assert child(plan, "Service", DOOR)["selector"] == {"penstock.dev/revision": V1}
+    assert child(plan, "Service", DOOR)["selector"] == SHUT, "a pod that is about to end gets nothing"
 
 
 @pytest.mark.parametrize(
@@ -146,8 +149,11 @@ def test_a_schedule_or_an_edit_that_asks_for_pods_wakes_it_too() -> None:
 
 def test_the_services_lead_back_once_the_door_sees_a_pod_behind_it() -> None:
     front = frozenset({V1, NAME})
+    starts = decide(world(WAKING, NO_PODS, Door(frozenset({V1}), before=front), pods=0))
+    assert child(starts, "Service", DOOR)["selector"] == SHUT
     unseen = decide(world(WAKING, NO_PODS, Door(frozenset({V1}), before=front), pods=1))
     assert leads_to_door(unseen) == front and unseen.status.sleep == WAKING
+    assert child(unseen, "Service", DOOR)["selector"] == {"penstock.dev/revision": V1}
     seen = decide(world(WAKING, NO_PODS, Door(frozenset({V1}), before=front, behind=1), pods=1))
     assert not leads_to_door(seen)
     sleep = seen.status.sleep

@@ -1,8 +1,9 @@
 """The objects of a model's door: a small pod of its own, and the Service by which it reaches the model's pods. Pure.
 
 While the model sleeps its Services lead to the door instead of to its pods; only their selectors change, so gateways,
-routes and clients notice nothing. The door's own Service always leads to the pods, and lists one exactly when the
-Services may lead back.
+routes and clients notice nothing. The door's own Service leads to the pods, and lists one exactly when the Services may
+lead back. It leads to nobody until a pod is ready that stays: where no pod is ready, a Service leads to those that are
+about to end, and what the door passed on to them would be cut off.
 """
 
 import json
@@ -31,8 +32,8 @@ def lacking(world: World) -> Problem | None:
     return Problem(Reason.IMAGE_MISSING, f"{text}: set warmupImage in its configuration, or minReplicas: 1")
 
 
-def make(world: World, revision: str, snapshot: Snapshot) -> list[Manifest]:
-    """The door of a revision, and the Service behind it."""
+def make(world: World, revision: str, snapshot: Snapshot, is_open: bool) -> list[Manifest]:
+    """The door of a revision, and the Service behind it, which leads to nobody while that is shut."""
     name, offered = names.door(world.name), offers(snapshot)
     labels = {names.LABEL_NAME: world.name, names.LABEL_COMPONENT: "door"}  # for ever: a selector cannot be changed
     template = {
@@ -46,9 +47,10 @@ def make(world: World, revision: str, snapshot: Snapshot) -> list[Manifest]:
         "template": template,
         "revisionHistoryLimit": 0,
     }
+    behind = service.make(revision, offered)
     return [
         make_object(world, "Deployment", name, {"spec": spec}),
-        make_object(world, "Service", name, {"spec": service.make(revision, offered)}),
+        make_object(world, "Service", name, {"spec": behind if is_open else service.shut(behind)}),
     ]
 
 

@@ -17,7 +17,7 @@ from penstock.api.status import Next, Status
 from penstock.core import door
 from penstock.model import names
 from penstock.model.schedule import read, spell
-from penstock.model.values import Manifest, World
+from penstock.model.values import Manifest, Workload, World
 from penstock.scaling import hpa
 
 MARGIN = 30  # seconds that a request may take once it has been let in
@@ -125,7 +125,9 @@ def make(world: World, status: Status) -> list[Manifest]:
     name = fronted(status) or (status.stable.revision if status.stable and _may(world) else "")
     name = name or min(world.door.before - {world.name}, default="")
     known = world.snapshots.get(name)
-    return door.make(world, name, known) if known and world.platform.warmup_image else []
+    asleep = status.sleep is not None and status.sleep.asleep_since is not None
+    stays = not fronted(status) or (not asleep and world.workloads.get(name, Workload()).pods > 0)
+    return door.make(world, name, known, stays) if known and world.platform.warmup_image else []
 
 
 def patient(world: World, made: list[Manifest]) -> list[Manifest]:

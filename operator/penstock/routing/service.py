@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from penstock.api.traffic import Traffic
-from penstock.model.names import IN, LABEL_DOOR, LABEL_NAME, LABEL_REVISION, LABEL_ROTATION
+from penstock.model.names import IN, LABEL_COMPONENT, LABEL_DOOR, LABEL_NAME, LABEL_REVISION, LABEL_ROTATION
 from penstock.model.values import Manifest, RouteSeen
 
 PORT = 80
 GRPC_PORT = 81
+NOBODY = "nobody"
 
 
 def port_of(traffic: Traffic) -> int:
@@ -28,6 +29,11 @@ def make(revision: str, offers: Mapping[str, int], asleep: bool = False) -> Mani
     if asleep:
         return {"selector": {LABEL_DOOR: revision}, "ports": _ports(offers), "publishNotReadyAddresses": True}
     return {"selector": {LABEL_REVISION: revision}, "ports": _ports(offers)}
+
+
+def shut(spec: Manifest) -> Manifest:
+    """The same Service with nobody behind it: no pod is a component of this name."""
+    return spec | {"selector": spec["selector"] | {LABEL_COMPONENT: NOBODY}}
 
 
 def make_rotating(owner: str, offers: Mapping[str, int]) -> Manifest:

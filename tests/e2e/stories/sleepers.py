@@ -37,7 +37,7 @@ async def rolled_out(scene: Scene) -> None:
     """A version that comes while the other sleeps wakes both; nobody's request is lost."""
     await scene.apply("v1", STEPS, scaling=SCALING)
     await scene.settled("v1")
-    await falls_asleep(scene)
+    await falls_asleep(scene, gone=False)
     stable = scene.status["stable"]["revision"]
     await scene.apply("v2", STEPS, scaling=SCALING)
     patient(scene)
@@ -47,12 +47,14 @@ async def rolled_out(scene: Scene) -> None:
     scene.no_failure()
 
 
-async def falls_asleep(scene: Scene) -> None:
-    """Wait until it sleeps and has no pod any more; Ready and Available all the while."""
+async def falls_asleep(scene: Scene, gone: bool = True) -> None:
+    """Wait until it sleeps and has no pod any more, or only some that are about to end."""
     await scene.until(lambda s: bool(_sleep(s).get("asleepSince")), 240)
     revision = scene.status["stable"]["revision"]
     await scene.until(lambda s: s.sights("Deployment", revision)[-1].seen["spec"]["replicas"] == 0)
     await scene.until(lambda s: _pods(s.sights("Deployment", revision)[-1].seen) == 0)
+    if gone:
+        await scene.kubectl("wait", "--for=delete", "pod", "-l", f"penstock.dev/revision={revision}", "--timeout=120s")
     told = {c["type"]: (c["status"], c["reason"]) for c in scene.status["conditions"]}
     assert told["Ready"] == ("True", "Asleep") and told["Available"][0] == "True", told
     scene.sleeps = time.time()
