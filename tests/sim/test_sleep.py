@@ -102,7 +102,7 @@ def test_it_sleeps_wakes_and_sleeps_again_with_few_writes() -> None:
     async def story() -> None:
         sim, _ = await idle()
         assert await spent(sim, 110) == {"ModelDeployment": 1}
-        # the status says so; three Services; the second turn's fence, Deployment and autoscaler; no pod is ready any more
+        # the status says so; three Services; the second turn's fence, Deployment and autoscaler; no pod is ready now
         writes = {"ModelDeployment": 3, "Service": 3, "Deployment": 1, "-HorizontalPodAutoscaler": 1}
         assert await spent(sim, 20) == writes
         assert await spent(sim, 3600) == {}, "asleep it costs nothing"
