@@ -4,7 +4,7 @@
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from penstock.api.fields import span
@@ -40,6 +40,7 @@ from penstock.model.values import Manifest, Plan, Problem, Snapshot, Workload, W
 from penstock.routing import router_of
 from penstock.scaling import KINDS as SCALED_BY
 
+UNHEARD = timedelta(seconds=5)
 HISTORY = 10  # ControllerRevisions kept beyond those in use
 
 
@@ -319,7 +320,13 @@ def _again(world: World, turn: Turn, status: Status) -> datetime | None:
     moved = world.now if turn.notices or candidate.shifted_at != _shifted(world.status) else None
     deadline = read(candidate.deadline_at) if candidate.deadline_at else None
     future = deadline if deadline and deadline > world.now else None
-    return _earliest(moved, again, future, _next_look(world, status), *after)
+    return _earliest(moved, again, future, _unheard(world, turn), _next_look(world, status), *after)
+
+
+def _unheard(world: World, turn: Turn) -> datetime | None:
+    """A route that was made in this turn may stay unanswered, and then no event brings the turn that says so."""
+    waits = turn.waits is not None and turn.waits.reason is Reason.WAITING_FOR_ROUTE
+    return world.now + UNHEARD if waits and not (world.route and world.route.message) else None
 
 
 def _earliest(*times: datetime | None) -> datetime | None:
