@@ -83,26 +83,6 @@ def test_a_rejected_version_stays_off_however_often_it_is_applied() -> None:
     run(story())
 
 
-def test_a_gateway_that_nobody_has_made_is_named_without_any_event() -> None:
-    """Nobody answers for the route, so nothing happens after it was made but the answer to our own write."""
-
-    class Quiet(Sim):
-        """From the route on no watch brings anything any more."""
-
-        def deliver(self, event: str, live: Object) -> None:
-            if not self.store.list("HTTPRoute"):
-                super().deliver(event, live)
-
-    async def story() -> None:
-        sim = Quiet(gateway=False)
-        sim.endpoints.lag = 1.0  # the last thing that is seen: that the Service leads to the pods
-        sim.apply(model("v1"))
-        await sim.run(20)
-        assert "no controller has answered for Gateway" in sim.condition("Ready")["message"]
-
-    run(story())
-
-
 def test_a_gateway_that_stops_to_answer_ends_at_the_deadline() -> None:
     async def story() -> None:
         sim = await settled()
