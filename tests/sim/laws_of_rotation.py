@@ -19,8 +19,14 @@ def the_rotation_is_never_emptied(scene: Scene) -> Iterator[str]:
     if scene.landed.carried == scene.sim.gate.now:  # whoever has led it elsewhere, it was not this write
         return
     before = scene.sim.gate.carried_since(scene.known)[:-1]
-    if before and all(_answers(scene, was) for was in before) and not _answers(scene, scene.sim.gate.now):
+    if before and all(_answered(scene, was) for was in before) and not _answers(scene, scene.sim.gate.now):
         yield f"{before} answered, {scene.sim.gate.now} does not"
+
+
+def _answered(scene: Scene, carried: Carried) -> bool:
+    """Pods in rotation were ready when they were counted; a revision must have been all the time since the look."""
+    names = (name for name, weight in carried.weights.items() if weight)
+    return bool(carried.pods and carried.weights) or any(scene.sim.always_ready(n, scene.known) for n in names)
 
 
 def _answers(scene: Scene, carried: Carried) -> bool:
