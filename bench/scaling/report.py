@@ -55,6 +55,7 @@ def _lines(known: Mapping[str, Found]) -> Iterator[str]:
     yield from _wakes(known.get("wakes"))
     yield from _many(known.get("many"))
     yield "## Conditions\n"
+    yield "Where the load average is high, other work ran beside: compare replicas and failures, not milliseconds.\n"
     for name, case in known.items():
         about = case["about"]
         yield f"- {name}: {about['date']}, {about['machine']}, load average {about['load']} at its end"
