@@ -19,7 +19,6 @@ from tests.e2e.stories import (
     pods,
     routes,
     shares,
-    sizes,
     sleepers,
     streams,
     users,
@@ -37,7 +36,6 @@ STORIES: dict[str, Story] = {
     "sticky-abort": users.sticky_abort,
     "asleep-woken": sleepers.woken,
     "asleep-rollout": sleepers.rolled_out,
-    "objective": sizes.objective,
     "cold": lazy.cold,
     "scaled": others.scaled,
     "canary-good": canaries.good,
@@ -87,7 +85,6 @@ NIGHTLY = (
     "sticky-abort",
     "grpc",
     "asleep-rollout",
-    "objective",
 )
 ASKED = os.environ.get("STORIES", "")
 NAMES = list(STORIES) if ASKED == "all" else ASKED.split() or [name for name in STORIES if name not in NIGHTLY]
