@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from penstock.api.spec import Spec
-from penstock.core.template import LINGER, make_snapshot, wanted_revision
+from penstock.core.hardened import LINGER
+from penstock.core.template import make_snapshot, wanted_revision
 from penstock.model.values import Snapshot
 from penstock.shell.watch import was_cut
 from tests.sim.machine import model

@@ -10,6 +10,7 @@ import json
 
 from penstock.api.fields import seconds
 from penstock.api.sleep import ScaleToZero
+from penstock.core import hardened
 from penstock.core.desired import make_object, offers
 from penstock.model import names
 from penstock.model.reasons import Reason
@@ -17,8 +18,7 @@ from penstock.model.values import Manifest, Problem, Snapshot, World
 from penstock.routing import service
 
 PROBE = 9094
-LINGER = 10  # seconds that it still takes requests in after the Services have left it
-DRAIN = 300  # seconds that it then gets for those in flight
+DRAIN = 300  # seconds that it gets for requests in flight, once it takes none in any more
 USUAL = {"cpu": "5m", "memory": "24Mi"}
 MOST = {"cpu": "1", "memory": "128Mi"}
 
@@ -66,17 +66,12 @@ def _pod(world: World, snapshot: Snapshot) -> Manifest:
         "resources": {"requests": USUAL, "limits": MOST},
         "startupProbe": probe | {"failureThreshold": 60},
         "readinessProbe": probe | {"failureThreshold": 1},
-        "lifecycle": {"preStop": {"sleep": {"seconds": LINGER}}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        **hardened.lingering(),
+        **hardened.container(),
     }
     made = {
-        "automountServiceAccountToken": False,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "terminationGracePeriodSeconds": LINGER + DRAIN,
+        **hardened.pod(),
+        "terminationGracePeriodSeconds": hardened.LINGER + DRAIN,
         "containers": [door],
     }
     return made | {key: server[key] for key in ("imagePullSecrets",) if key in server}

@@ -12,6 +12,7 @@ from math import ceil, floor
 from penstock.api.fields import limit, seconds
 from penstock.api.predictive import Forecast, Predictive, Season
 from penstock.api.scaling import ScalingMetric
+from penstock.core.load import SOURCE
 from penstock.core.load_looks import RATE, UNBOUNDED
 from penstock.core.measures import measure
 from penstock.model.measure import Answer, Arm, Levels, Query, Question, Rate, Silence
@@ -133,7 +134,7 @@ def _source(world: World) -> str:
     """Where the requests are counted that the autoscaler follows."""
     metric, wish = _metric(world), world.spec.scaling.objective if world.spec else None
     named = metric or wish
-    return (named.source if named else None) or "default"
+    return (named.source if named else None) or SOURCE
 
 
 def _seasons(wish: Predictive) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from penstock.api.objective import Objective
 from penstock.api.scaling import Scaling, ScalingMetric
+from penstock.core.load import SOURCE
 from penstock.core.measures import measure
 from penstock.model.measure import Answer, Arm, Counts, Levels, Measure, Question
 from penstock.model.schedule import LAG, read
@@ -59,7 +60,7 @@ def questions(world: World) -> list[Question]:
     begin = _begin(world)
     spans = [max(begin, end - span) for span in SPANS]
     arms = [Arm(revision, each) for each in found]
-    source = wish.source if wish and wish.source else "default"
+    source = wish.source if wish and wish.source else SOURCE
     return [Question(source, world.namespace, arm, None, start, end) for start in spans if start < end for arm in arms]
 
 

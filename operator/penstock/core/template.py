@@ -10,13 +10,11 @@ from penstock.api.fields import seconds
 from penstock.api.runtime import RuntimeSpec
 from penstock.api.serving import EnvVar
 from penstock.api.spec import Spec
-from penstock.core import config, warmup
+from penstock.core import config, hardened, warmup
 from penstock.core.placeholders import fill
 from penstock.model.names import labels, revision_name
 from penstock.model.reasons import Reason
 from penstock.model.values import Manifest, Problem, Snapshot, World
-
-LINGER = 10  # seconds that a pod still answers after it has left the endpoints
 
 
 def intent(spec: Spec) -> Manifest:
@@ -67,9 +65,8 @@ def _pod(world: World, image: str, revision: str) -> Manifest:
     assert world.spec and world.runtime
     pod = world.spec.pod
     made: Manifest = {
-        "automountServiceAccountToken": False,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "terminationGracePeriodSeconds": LINGER + _drain(world),
+        **hardened.pod(),
+        "terminationGracePeriodSeconds": hardened.LINGER + _drain(world),
         "initContainers": warmup.make_containers(world),
         "containers": [_container(world, image)],
         "volumes": [{"name": "tmp", "emptyDir": {}}, *_model_volume(world.spec), *config.volumes(world, revision)],
@@ -103,12 +100,8 @@ def _container(world: World, image: str) -> Manifest:
         "startupProbe": warmup.make_probe(world),
         "readinessProbe": probe
         | c.readiness.model_dump(by_alias=True, include={"period_seconds", "timeout_seconds", "failure_threshold"}),
-        "lifecycle": {"preStop": {"sleep": {"seconds": LINGER}}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        **hardened.lingering(),
+        **hardened.container(),
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}, *_model_mount(world), *config.mounts(world)],
     }
     return {k: v for k, v in made.items() if v not in ({}, [], None)}

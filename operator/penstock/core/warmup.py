@@ -8,6 +8,7 @@ import json
 
 from penstock.api.serving import Resources
 from penstock.api.warmup import PORT, Warmup, WarmupRequest
+from penstock.core import hardened
 from penstock.core.placeholders import fill
 from penstock.model.names import WARMUP
 from penstock.model.quantity import amount
@@ -46,11 +47,7 @@ def make_containers(world: World) -> list[Manifest]:
         "args": [_argument(world, wish)],
         "restartPolicy": "Always",
         "resources": {"requests": MOST if _is_guaranteed(world) else USUAL, "limits": MOST},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        **hardened.container(),
     }
     return [made]
 
