@@ -153,6 +153,7 @@ class Court:
         self.former, self.status = self.status if uid == self.uid else {}, status_of(self.sim)
         if uid != self.uid:
             self.homes.clear()
+            self.entries.clear()
         self.uid = uid
         self.homes |= {(self.former.get("stable") or {}).get("revision", "")}
         tried = self.status.get("candidate") or {}

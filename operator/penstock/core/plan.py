@@ -288,12 +288,12 @@ def _is_there(world: World, revision: str) -> bool:
 def _leaving_size(world: World, status: Status, gone: Leaving) -> int:
     """It keeps its size; one that made the stable revision's pods go gives its own back, one for each that comes."""
     assert world.spec
-    desired_now = world.workloads.get(gone.revision, Workload()).desired
+    now = world.workloads.get(gone.revision)  # none: somebody removed it
     if not gone.replaced or not status.stable:
-        return desired_now or 1
+        return (now.desired if now else 0) or 1
     home, full = world.workloads.get(status.stable.revision, Workload()).ready, strategy.full_size(world, 0)
     last = 1 if _is_reached(world, gone.revision) and full > 1 else 0
-    return min(desired_now, max(last, full - home - 1))
+    return max(last, min(now.desired if now else full, full - home - 1))
 
 
 def _kept(world: World, status: Status) -> frozenset[tuple[str, str]]:
