@@ -15,7 +15,7 @@ from cluster.paths import DEFAULT_NAME
 from cluster.programs import PROGRAMS
 from cluster.providers.local import Local
 
-_ON_DEMAND = ("kind", "kwok")  # each is one provider's or one mode's own
+_ON_DEMAND = ("kind", "kwok", "rollouts-controller", "flagger")  # each is one provider's, mode's or benchmark's own
 
 
 def main() -> int:

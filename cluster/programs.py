@@ -75,6 +75,8 @@ def _cni(name: str, kind: str) -> Program:
 
 
 _ENVOY_GATEWAY = "github.com/envoyproxy/gateway"
+_ARGO_ROLLOUTS = "github.com/argoproj/argo-rollouts"
+_FLAGGER = "github.com/fluxcd/flagger"
 _PROMETHEUS = "github.com/prometheus/prometheus"
 
 _ALL = (
@@ -116,6 +118,9 @@ _ALL = (
         "prometheus", "prometheus", _PROMETHEUS, f"{_PROMETHEUS}/cmd/prometheus", "remove_all_sd,enable_kubernetes_sd"
     ),
     Program("kind", "kind", "sigs.k8s.io/kind", "sigs.k8s.io/kind"),
+    # What the benchmarks stand beside; nothing else needs them.
+    Program("rollouts-controller", "argo-rollouts", _ARGO_ROLLOUTS, f"{_ARGO_ROLLOUTS}/cmd/rollouts-controller"),
+    Program("flagger", "flagger", _FLAGGER, f"{_FLAGGER}/cmd/flagger"),
 )
 
 PROGRAMS: dict[str, Program] = {one.name: one for one in _ALL}

@@ -58,7 +58,7 @@ def running_operator(
 ) -> Iterator[Running]:
     """Started, seen to have read the whole cluster, and stopped by SIGTERM, which must end it with exit code 0."""
     with tempfile.TemporaryDirectory() as folder:
-        port, config, log = _free_port(), Path(folder, "config.yaml"), Path(folder, "log.jsonl")
+        port, config, log = free_port(), Path(folder, "config.yaml"), Path(folder, "log.jsonl")
         sources = {"default": {"type": "prometheus", "url": source, "timeout": "1s"}}
         told = {"namespace": namespace, "port": port, "metricSources": sources, "warmupImage": WARMUP_IMAGE}
         config.write_text(yaml.safe_dump(told))
@@ -86,7 +86,8 @@ def _await_synchronised(running: Running) -> None:
         time.sleep(0.1)  # polls a file; what is awaited is the line, not the time
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody has now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,0 +1,209 @@
+"""Who takes part: how each is started, what its user applies for one job, and when that job is done.
+
+A job is one model with one replica. Each contestant has the flags it ships with and, where it has such, the best ones.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from bench.speed.rig import NAMESPACE, ROOT, Client, Object, Process, running
+from cluster import build, gotool
+from cluster.programs import PINS, module_version
+from tests.conftest import ControlPlane
+from tests.integration.operator_process import WARMUP_IMAGE, free_port
+from tests.sim.machine import RUNTIME
+
+APPS = f"/apis/apps/v1/namespaces/{NAMESPACE}"
+PDBS = f"/apis/policy/v1/namespaces/{NAMESPACE}/poddisruptionbudgets"
+CORE = f"/api/v1/namespaces/{NAMESPACE}"
+OURS = f"/apis/penstock.dev/v1alpha1/namespaces/{NAMESPACE}/modeldeployments"
+ROLLOUTS = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/rollouts"
+CANARIES = f"/apis/flagger.app/v1beta1/namespaces/{NAMESPACE}/canaries"
+COUNTED = r'penstock_api_requests_total\{code="\d+",kind="(\w+)",verb="(\w+)"\} ([0-9.e+]+)'
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One program with one set of flags."""
+
+    name: str
+    job: Callable[[str], list[tuple[str, Object]]]  # what a user creates for a job of that name: collection, object
+    children: dict[str, int]  # how many objects of a collection one job has in the end, its user's own included
+    work: str  # the collection whose status tells that a job was seen
+    crds: Callable[[], list[Path]]
+    command: Callable[[Path, Path], list[str]]  # from a kubeconfig and a folder for its files
+
+    @contextmanager
+    def up(self, kubeconfig: Path) -> Iterator[Process]:
+        """It runs."""
+        with tempfile.TemporaryDirectory() as folder:
+            words = self.command(kubeconfig, Path(folder))
+            with running(words, Path(folder) / "log", {"POD_NAMESPACE": "default"}) as process:
+                yield process
+
+    def install(self, plane: ControlPlane) -> None:
+        """What it needs to be there before it starts."""
+        for crd in self.crds():
+            plane.kubectl("apply", "--server-side", "-f", str(crd))
+        plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        if self.name == "Penstock":
+            plane.kubectl("apply", "-f", "-", input=json.dumps(RUNTIME))
+
+    def jobs(self, first: int, count: int) -> list[tuple[str, Object]]:
+        """What a user creates for so many jobs."""
+        return [each for number in range(first, first + count) for each in self.job(f"model-{number:04}")]
+
+    async def is_done(self, client: Client, count: int) -> bool:
+        """All children exist; only then are the statuses read."""
+        for where, each in self.children.items():
+            if await client.count(where) < each * count:
+                return False
+        return all(map(is_seen, await client.list(self.work)))
+
+
+def is_seen(one: Object) -> bool:
+    """Whether its status speaks of it as it is."""
+    status = one.get("status") or {}
+    if "observedGeneration" in status:
+        return int(status["observedGeneration"]) >= one["metadata"]["generation"]
+    return bool(status.get("phase"))
+
+
+def wish(name: str, **spec: object) -> Object:
+    """The smallest ModelDeployment that has everything: one replica, a canary for later."""
+    model = {"version": "v1", "format": "sklearn", "uri": "oci://registry.corp/churn:v1"}
+    rollout = {"canary": {"steps": [{"weight": 50, "duration": "1h"}]}}
+    analysis = {"metrics": [{"name": "errorRate", "compare": "Stable"}]}
+    return {
+        "apiVersion": "penstock.dev/v1alpha1",
+        "kind": "ModelDeployment",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {"model": model, "scaling": {"minReplicas": 1}, "rollout": rollout, "analysis": analysis, **spec},
+    }
+
+
+def _ours(name: str) -> list[tuple[str, Object]]:
+    return [(OURS, wish(name))]
+
+
+def operator(kubeconfig: Path, folder: Path, source: str = "http://127.0.0.1:9") -> list[str]:
+    """The operator's command line; its configuration file is written, and its port noted beside it."""
+    told = {
+        "port": (port := free_port()),
+        "metricSources": {"default": {"type": "prometheus", "url": source, "timeout": "1s"}},
+        "warmupImage": WARMUP_IMAGE,
+    }
+    (folder / "port").write_text(str(port))
+    (folder / "config.yaml").write_text(yaml.safe_dump(told))
+    words = ["--config", str(folder / "config.yaml"), "--kubeconfig", str(kubeconfig)]
+    return [sys.executable, "-m", "penstock.main", *words]
+
+
+def _crds_of_ours() -> list[Path]:
+    return sorted((ROOT / "crds").glob("*.yaml"))
+
+
+def requests(process: Process) -> dict[str, int]:
+    """The operator's requests so far, by verb and kind, as it counts them itself."""
+    port = (process.log.parent / "port").read_text()
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        said = answer.read().decode()
+    found: dict[str, int] = {}
+    for kind, verb, number in re.findall(COUNTED, said):
+        found[f"{verb} {kind}"] = found.get(f"{verb} {kind}", 0) + int(float(number))
+    return found
+
+
+@cache
+def module(pin: str, name: str) -> Path:
+    """The folder of a module as its pin has it, for the CRDs that come with it."""
+    version = module_version(PINS / pin / "go.mod", name)
+    words = [str(gotool.go()), "mod", "download", "-json", f"{name}@{version}"]
+    said = subprocess.run(
+        words, cwd=PINS / pin, env=gotool.environment(), check=True, capture_output=True, text=True
+    ).stdout
+    return Path(json.loads(said)["Dir"])
+
+
+def _template(name: str) -> Object:
+    container = {"name": "model", "image": "mlserver:1", "ports": [{"containerPort": 8080, "name": "http"}]}
+    return {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}}
+
+
+def _workload(name: str, kind: str, api: str, more: Object) -> Object:
+    spec = {"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": _template(name), **more}
+    meta = {"name": name, "namespace": NAMESPACE}
+    return {"apiVersion": api, "kind": kind, "metadata": meta, "spec": spec}
+
+
+def _rollout(name: str) -> list[tuple[str, Object]]:
+    strategy = {"strategy": {"canary": {"steps": [{"setWeight": 50}, {"pause": {}}]}}}
+    return [(ROLLOUTS, _workload(name, "Rollout", "argoproj.io/v1alpha1", strategy))]
+
+
+def _crds_of_argo() -> list[Path]:
+    folder = module("argo-rollouts", "github.com/argoproj/argo-rollouts") / "manifests" / "crds"
+    return sorted(folder.glob("*-crd.yaml"))
+
+
+def _argo(*flags: str) -> Callable[[Path, Path], list[str]]:
+    def command(kubeconfig: Path, _: Path) -> list[str]:
+        ports = [f"--metricsPort={free_port()}", f"--healthzPort={free_port()}"]
+        words = [str(build.program("rollouts-controller")), f"--kubeconfig={kubeconfig}", *ports]
+        return [*words, "--leader-elect=false", *flags]
+
+    return command
+
+
+def _canary(name: str) -> list[tuple[str, Object]]:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+    analysis = {"interval": "1m", "threshold": 5, "iterations": 10}
+    spec = {"provider": "kubernetes", "targetRef": target, "service": {"port": 8080}, "analysis": analysis}
+    meta = {"name": name, "namespace": NAMESPACE}
+    canary = {"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": meta, "spec": spec}
+    return [(f"{APPS}/deployments", _workload(name, "Deployment", "apps/v1", {})), (CANARIES, canary)]
+
+
+def _crds_of_flagger() -> list[Path]:
+    return [module("flagger", "github.com/fluxcd/flagger") / "artifacts" / "flagger" / "crd.yaml"]
+
+
+def _flagger(*flags: str) -> Callable[[Path, Path], list[str]]:
+    def command(kubeconfig: Path, _: Path) -> list[str]:
+        words = [str(build.program("flagger")), f"-kubeconfig={kubeconfig}", f"-port={free_port()}"]
+        return [*words, "-mesh-provider=kubernetes", "-metrics-server=http://127.0.0.1:9", *flags]
+
+    return command
+
+
+PENSTOCK = Contestant(
+    "Penstock",
+    _ours,
+    {f"{APPS}/deployments": 1, f"{APPS}/controllerrevisions": 1, f"{CORE}/services": 2, PDBS: 1},
+    OURS,
+    _crds_of_ours,
+    operator,
+)
+_ROLLED = {f"{APPS}/replicasets": 1}
+_GUARDED = {f"{APPS}/deployments": 2, f"{CORE}/services": 3}  # one Deployment of the two is its user's
+_FAST_ARGO = ("--qps=2000", "--burst=4000", "--rollout-threads=32", "--loglevel=error")
+_FAST_FLAGGER = ("-kubeconfig-qps=2000", "-kubeconfig-burst=4000", "-threadiness=32", "-log-level=error")
+RIVALS = tuple(
+    Contestant(f"{who}, {how}", job, children, work, crds, command(*flags))
+    for who, job, children, work, crds, command, fast in (
+        ("Argo Rollouts", _rollout, _ROLLED, ROLLOUTS, _crds_of_argo, _argo, _FAST_ARGO),
+        ("Flagger", _canary, _GUARDED, CANARIES, _crds_of_flagger, _flagger, _FAST_FLAGGER),
+    )
+    for how, flags in (("its defaults", ()), ("best flags", fast))
+)
