@@ -52,22 +52,37 @@ class Running:
         self.process.wait(timeout=10)
 
 
+@dataclass(frozen=True)
+class Command:
+    """How an operator is started."""
+
+    words: list[str]
+    port: int
+    environment: dict[str, str]
+
+
+def make_command(folder: Path, kubeconfig: Path, settings: dict[str, object], source: str) -> Command:
+    """With its configuration in that folder, a free port, and one metric source."""
+    port, config = free_port(), folder / "config.yaml"
+    sources = {"default": {"type": "prometheus", "url": source, "timeout": "1s"}}
+    told = {"port": port, "metricSources": sources, "warmupImage": WARMUP_IMAGE, **settings}
+    config.write_text(yaml.safe_dump(told))
+    words = [sys.executable, "-m", "penstock.main", "--config", str(config), "--kubeconfig", str(kubeconfig)]
+    return Command(words, port, {**os.environ, "PYTHONPATH": str(ROOT / "operator")})
+
+
 @contextmanager
 def running_operator(
     kubeconfig: Path, namespace: str = "", lease_namespace: str = "default", source: str = "http://127.0.0.1:9"
 ) -> Iterator[Running]:
     """Started, seen to have read the whole cluster, and stopped by SIGTERM, which must end it with exit code 0."""
     with tempfile.TemporaryDirectory() as folder:
-        port, config, log = free_port(), Path(folder, "config.yaml"), Path(folder, "log.jsonl")
-        sources = {"default": {"type": "prometheus", "url": source, "timeout": "1s"}}
-        told = {"namespace": namespace, "port": port, "metricSources": sources, "warmupImage": WARMUP_IMAGE}
-        config.write_text(yaml.safe_dump(told))
-        command = [sys.executable, "-m", "penstock.main", "--config", str(config), "--kubeconfig", str(kubeconfig)]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "operator"), "POD_NAMESPACE": lease_namespace}
+        made, log = make_command(Path(folder), kubeconfig, {"namespace": namespace}, source), Path(folder, "log.jsonl")
+        environment = made.environment | {"POD_NAMESPACE": lease_namespace}
         with log.open("wb") as out:
-            process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment)
+            process = subprocess.Popen(made.words, stdout=out, stderr=subprocess.STDOUT, env=environment)
         try:
-            running = Running(process, port, log)
+            running = Running(process, made.port, log)
             _await_synchronised(running)
             yield running
         finally:

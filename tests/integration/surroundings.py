@@ -6,11 +6,13 @@ Both speak real protocols: the gateway writes HTTPRoute status through the API, 
 import asyncio
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
+from penstock.model.faults import Retry, Stale
 from penstock.shell.kube import Kube
 
 Object = dict[str, Any]
@@ -57,13 +59,18 @@ class Source:
         return {"metric": labels, "values": [[t, str(int((t - self.began) * rate))] for t in times]}
 
 
-async def gateway(kube: Kube, namespace: str) -> None:
-    """Take every route of the namespace, as a gateway's controller does."""
+async def gateway(kube: Kube, namespace: str | None) -> None:
+    """Take every route of the namespace, or of all, as a gateway's controller does."""
     while True:
-        async for page in kube.pages("HTTPRoute", namespace):
-            for route in page:
-                await _take(kube, route)
+        with suppress(Stale, Retry):  # somebody else wrote the route: look again
+            await _take_all(kube, namespace)
         await asyncio.sleep(0.1)
+
+
+async def _take_all(kube: Kube, namespace: str | None) -> None:
+    async for page in kube.pages("HTTPRoute", namespace):
+        for route in page:
+            await _take(kube, route)
 
 
 async def _take(kube: Kube, route: Object) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from penstock.model.faults import Retry, Stale
 from penstock.shell.kube import Kube
 from tests.conftest import ControlPlane
 from tests.integration.operator_process import Running, running_operator
@@ -79,7 +78,7 @@ async def scene(plane: ControlPlane, name: str) -> AsyncIterator[Scene]:
     source = Source()
     runner = await source.start()
     await kube.apply(RUNTIME | {"metadata": {"name": SERVER}})
-    task = asyncio.create_task(_faultless(gateway, kube, name))
+    task = asyncio.create_task(gateway(kube, name))
     try:
         yield Scene(kube, source, plane, name)
     finally:
@@ -87,14 +86,6 @@ async def scene(plane: ControlPlane, name: str) -> AsyncIterator[Scene]:
         plane.kubectl("delete", "namespace", name, "--wait=false")
         await runner.cleanup()
         await kube.close()
-
-
-async def _faultless(what: Callable[[Kube, str], Awaitable[None]], kube: Kube, name: str) -> None:
-    while True:
-        try:
-            await what(kube, name)
-        except (Stale, Retry):  # somebody else wrote the route: look again
-            continue
 
 
 def told(story: Callable[[Scene], Awaitable[None]], plane: ControlPlane, name: str) -> None:
