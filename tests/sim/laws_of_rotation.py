@@ -96,13 +96,15 @@ def _step(tried: Object) -> Object:
 
 @law("Pod", "Service")
 def only_who_is_trusted_or_tried_comes_into_rotation(scene: Scene) -> Iterator[str]:
-    """A revision that was taken off, or leaves, gets nothing anew."""
+    """A revision that was taken off, or leaves, gets nothing anew; what it had when the turn looked is not new."""
     was, now = scene.landed.carried, scene.sim.gate.now
+    before = scene.sim.gate.carried_since(scene.known)[:-1]
+    had = {name for one in before for name, weight in one.weights.items() if weight}
     if scene.sim.routed or scene.verb != "apply":
         return
     known = (scene.revision("stable"), scene.revision("candidate"))
     known += tuple(gone["revision"] for gone in scene.status.get("leaving", []) if gone.get("replaced"))
     for name in now.weights:
         mine = now.pods.get(name, (0, 0))[0] > was.pods.get(name, (0, 0))[0] if was.pods else not was.weights.get(name)
-        if mine and name not in known and scene.revision("stable"):
+        if mine and name not in {*known, *had} and scene.revision("stable"):
             yield f"{name} comes into rotation: {was} -> {now}"
