@@ -68,7 +68,7 @@ class ControlPlane:
     def install_crds(self) -> None:
         """The CRDs of the repository, ready for use."""
         self.kubectl("apply", "--filename", "crds")
-        self._established()
+        self.await_crds()
 
     def install_gateway_api(self) -> None:
         """The CRDs of the Gateway API and Envoy Gateway, in the release of the e2e tests; no gateway runs here."""
@@ -78,7 +78,7 @@ class ControlPlane:
         ]
         crds = helm("template", "gateway-api", str(charts.folder("gateway-crds-helm")), *options).stdout
         self.kubectl("apply", "--server-side", "--filename", "-", input=crds)
-        self._established()
+        self.await_crds()
 
     def install_schemas(self) -> None:
         """The CRDs of VirtualServices and ScaledObjects; neither Istio nor KEDA runs here."""
@@ -89,9 +89,9 @@ class ControlPlane:
         every = yaml.safe_load_all(file.read_text())
         (crd,) = [each for each in every if each and each["spec"]["names"]["kind"] == kind]
         self.kubectl("apply", "--server-side", "--filename", "-", input=yaml.safe_dump(crd))
-        self._established()
+        self.await_crds()
 
-    def _established(self) -> None:
+    def await_crds(self) -> None:
         """Wait until all CRDs are. `kubectl wait` gives up on one that has no conditions at all yet."""
         end = time.monotonic() + 30
         while late := [crd for crd in self._crds() if not _is_established(crd)]:

@@ -1,12 +1,10 @@
 """Two drawings of the results, in SVG, by hand."""
 
 import math
-from collections.abc import Callable, Iterable
-from html import escape
+
+from bench.drawing import GRID, INK, legend, line, page, path, text
 
 Row = dict[str, object]
-Scale = Callable[[float], float]
-INK, GRID = "#333333", "#dddddd"
 COLOURS = {
     "Penstock, compare Stable": "#0072b2",
     "Penstock, max": "#56b4e9",
@@ -21,30 +19,6 @@ COLOURS = {
 }
 
 
-def _text(x: float, y: float, words: str, rest: str = "") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" fill="{INK}" {rest}>{escape(words)}</text>'
-
-
-def _line(start: tuple[float, float], end: tuple[float, float], colour: str, rest: str = "") -> str:
-    (x1, y1), (x2, y2) = start, end
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" {rest}/>'
-
-
-def _page(width: int, height: int, parts: Iterable[str]) -> str:
-    box = f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12"'
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" {box}>'
-    return "\n".join([head, f'<rect width="{width}" height="{height}" fill="#ffffff"/>', *parts, "</svg>\n"])
-
-
-def _legend(names: Iterable[str], x: float, y: float) -> list[str]:
-    parts = []
-    for number, name in enumerate(names):
-        top = y + 20 * number
-        parts.append(f'<circle cx="{x:.1f}" cy="{top - 4:.1f}" r="5" fill="{COLOURS[name]}"/>')
-        parts.append(_text(x + 12, top, name))
-    return parts
-
-
 def by_traffic(rows: list[Row]) -> str:
     """False rollbacks of each rule against traffic."""
     left, top, wide, high = 60, 40, 430, 260
@@ -57,20 +31,18 @@ def by_traffic(rows: list[Row]) -> str:
     def y_of(share: float) -> float:
         return top + high * (1 - share)
 
-    parts = [_text(left, 22, "Identical canaries rejected within 60 looks, by requests of the candidate in each look")]
+    parts = [text(left, 22, "Identical canaries rejected within 60 looks, by requests of the candidate in each look")]
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        parts.append(_line((left, y_of(share)), (left + wide, y_of(share)), GRID))
-        parts.append(_text(left - 8, y_of(share) + 4, f"{share:.0%}", 'text-anchor="end"'))
-    parts.append(_line((left, y_of(0.05)), (left + wide, y_of(0.05)), INK, 'stroke-dasharray="4 3"'))
-    parts.append(_text(left + wide + 6, y_of(0.05) + 4, "5 %"))
-    parts += [_text(x_of(t), top + high + 18, f"{t:.0f}", 'text-anchor="middle"') for t in traffics]
+        parts.append(line((left, y_of(share)), (left + wide, y_of(share)), GRID))
+        parts.append(text(left - 8, y_of(share) + 4, f"{share:.0%}", 'text-anchor="end"'))
+    parts.append(line((left, y_of(0.05)), (left + wide, y_of(0.05)), INK, 'stroke-dasharray="4 3"'))
+    parts.append(text(left + wide + 6, y_of(0.05) + 4, "5 %"))
+    parts += [text(x_of(t), top + high + 18, f"{t:.0f}", 'text-anchor="middle"') for t in traffics]
     names = [name for name in COLOURS if any(row["rule"] == name for row in rows)]
     for name in reversed(names):  # our own on top, as the lowest lines lie on each other
-        line = [(x_of(float(str(r["requests"]))), y_of(float(str(r["rejected"])))) for r in rows if r["rule"] == name]
-        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in line)
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{COLOURS[name]}" stroke-width="2"/>')
-        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{COLOURS[name]}"/>' for x, y in line]
-    return _page(760, 340, parts + _legend(names, left + wide + 60, top + 10))
+        mine = [(x_of(float(str(r["requests"]))), y_of(float(str(r["rejected"])))) for r in rows if r["rule"] == name]
+        parts += path(mine, COLOURS[name])
+    return page(760, 340, parts + legend({name: COLOURS[name] for name in names}, left + wide + 60, top + 10))
 
 
 def detection(rows: list[Row], requests: int, horizon: int) -> str:
@@ -78,30 +50,28 @@ def detection(rows: list[Row], requests: int, horizon: int) -> str:
     chosen = [row for row in rows if row["requests"] == requests and row["rule"] in COLOURS]
     scenarios = list(dict.fromkeys(str(row["scenario"]) for row in chosen))
     parts = [
-        _text(20, 22, f"At {requests} requests of the candidate in each look: best is low and to the left."),
-        _text(
-            20, 40, "Up: identical canaries rejected. Right: requests until half of the bad candidates are rejected."
-        ),
+        text(20, 22, f"At {requests} requests of the candidate in each look: best is low and to the left."),
+        text(20, 40, "Up: identical canaries rejected. Right: requests until half of the bad candidates are rejected."),
     ]
     for number, scenario in enumerate(scenarios):
         corner = (60 + 310 * (number % 2), 80 + 240 * (number // 2))
         parts += _panel(corner, scenario, [r for r in chosen if r["scenario"] == scenario], (requests, horizon))
     names = [name for name in COLOURS if any(row["rule"] == name for row in chosen)]
-    return _page(880, 560, parts + _legend(names, 670, 90))
+    return page(880, 560, parts + legend({name: COLOURS[name] for name in names}, 670, 90))
 
 
 def _panel(corner: tuple[float, float], title: str, rows: list[Row], span: tuple[int, int]) -> list[str]:
     left, top = corner
     wide, high = 200.0, 160.0
     low, end = math.log(span[0]), math.log(span[1])
-    parts = [_text(left, top - 8, title, 'font-weight="bold"')]
+    parts = [text(left, top - 8, title, 'font-weight="bold"')]
     for share in (0.0, 0.5, 1.0):
-        parts.append(_line((left, top + high * (1 - share)), (left + wide + 56, top + high * (1 - share)), GRID))
-        parts.append(_text(left - 6, top + high * (1 - share) + 4, f"{share:.0%}", 'text-anchor="end"'))
+        parts.append(line((left, top + high * (1 - share)), (left + wide + 56, top + high * (1 - share)), GRID))
+        parts.append(text(left - 6, top + high * (1 - share) + 4, f"{share:.0%}", 'text-anchor="end"'))
     for tick in (100, 300, 1000, 3000):
         x = left + wide * (math.log(tick) - low) / (end - low)
-        parts.append(_text(x, top + high + 16, f"{tick:,}", 'text-anchor="middle"'))
-    parts.append(_text(left + wide + 46, top + high + 16, "never", 'text-anchor="middle"'))
+        parts.append(text(x, top + high + 16, f"{tick:,}", 'text-anchor="middle"'))
+    parts.append(text(left + wide + 46, top + high + 16, "never", 'text-anchor="middle"'))
     for row in rows:
         median = row["median_requests"]
         x = left + wide + 46 if median is None else left + wide * (math.log(float(str(median))) - low) / (end - low)

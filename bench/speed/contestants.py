@@ -4,24 +4,19 @@ A job is one model with one replica. Each contestant has the flags it ships with
 """
 
 import json
-import re
 import subprocess
-import sys
 import tempfile
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from bench.speed.rig import NAMESPACE, ROOT, Client, Object, Process, running
 from cluster import build, gotool
 from cluster.programs import PINS, module_version
 from tests.conftest import ControlPlane
-from tests.integration.operator_process import WARMUP_IMAGE, free_port
+from tests.integration.operator_process import Running, free_port, make_command
 from tests.sim.machine import RUNTIME
 
 APPS = f"/apis/apps/v1/namespaces/{NAMESPACE}"
@@ -30,7 +25,6 @@ CORE = f"/api/v1/namespaces/{NAMESPACE}"
 OURS = f"/apis/penstock.dev/v1alpha1/namespaces/{NAMESPACE}/modeldeployments"
 ROLLOUTS = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/rollouts"
 CANARIES = f"/apis/flagger.app/v1beta1/namespaces/{NAMESPACE}/canaries"
-COUNTED = r'penstock_api_requests_total\{code="\d+",kind="(\w+)",verb="(\w+)"\} ([0-9.e+]+)'
 
 
 @dataclass(frozen=True)
@@ -56,7 +50,7 @@ class Contestant:
         """What it needs to be there before it starts."""
         for crd in self.crds():
             plane.kubectl("apply", "--server-side", "-f", str(crd))
-        plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        plane.await_crds()
         if self.name == "Penstock":
             plane.kubectl("apply", "-f", "-", input=json.dumps(RUNTIME))
 
@@ -99,15 +93,9 @@ def _ours(name: str) -> list[tuple[str, Object]]:
 
 def operator(kubeconfig: Path, folder: Path, source: str = "http://127.0.0.1:9") -> list[str]:
     """The operator's command line; its configuration file is written, and its port noted beside it."""
-    told = {
-        "port": (port := free_port()),
-        "metricSources": {"default": {"type": "prometheus", "url": source, "timeout": "1s"}},
-        "warmupImage": WARMUP_IMAGE,
-    }
-    (folder / "port").write_text(str(port))
-    (folder / "config.yaml").write_text(yaml.safe_dump(told))
-    words = ["--config", str(folder / "config.yaml"), "--kubeconfig", str(kubeconfig)]
-    return [sys.executable, "-m", "penstock.main", *words]
+    made = make_command(folder, kubeconfig, {}, source)
+    (folder / "port").write_text(str(made.port))
+    return made.words
 
 
 def _crds_of_ours() -> list[Path]:
@@ -116,13 +104,9 @@ def _crds_of_ours() -> list[Path]:
 
 def requests(process: Process) -> dict[str, int]:
     """The operator's requests so far, by verb and kind, as it counts them itself."""
-    port = (process.log.parent / "port").read_text()
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-        said = answer.read().decode()
-    found: dict[str, int] = {}
-    for kind, verb, number in re.findall(COUNTED, said):
-        found[f"{verb} {kind}"] = found.get(f"{verb} {kind}", 0) + int(float(number))
-    return found
+    port = int((process.log.parent / "port").read_text())
+    found = Running(process.popen, port, process.log).requests()
+    return {" ".join(where): number for where, number in found.items()}
 
 
 @cache
@@ -166,13 +150,18 @@ def _argo(*flags: str) -> Callable[[Path, Path], list[str]]:
     return command
 
 
-def _canary(name: str) -> list[tuple[str, Object]]:
-    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
-    analysis = {"interval": "1m", "threshold": 5, "iterations": 10}
-    spec = {"provider": "kubernetes", "targetRef": target, "service": {"port": 8080}, "analysis": analysis}
-    meta = {"name": name, "namespace": NAMESPACE}
-    canary = {"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": meta, "spec": spec}
-    return [(f"{APPS}/deployments", _workload(name, "Deployment", "apps/v1", {})), (CANARIES, canary)]
+def _canary(interval: str) -> Callable[[str], list[tuple[str, Object]]]:
+    """Flagger takes one step of its work, the making of children included, in each interval; 10 s is its least."""
+
+    def job(name: str) -> list[tuple[str, Object]]:
+        target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+        analysis = {"interval": interval, "threshold": 5, "iterations": 10}
+        spec = {"provider": "kubernetes", "targetRef": target, "service": {"port": 8080}, "analysis": analysis}
+        meta = {"name": name, "namespace": NAMESPACE}
+        canary = {"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": meta, "spec": spec}
+        return [(f"{APPS}/deployments", _workload(name, "Deployment", "apps/v1", {})), (CANARIES, canary)]
+
+    return job
 
 
 def _crds_of_flagger() -> list[Path]:
@@ -203,7 +192,11 @@ RIVALS = tuple(
     Contestant(f"{who}, {how}", job, children, work, crds, command(*flags))
     for who, job, children, work, crds, command, fast in (
         ("Argo Rollouts", _rollout, _ROLLED, ROLLOUTS, _crds_of_argo, _argo, _FAST_ARGO),
-        ("Flagger", _canary, _GUARDED, CANARIES, _crds_of_flagger, _flagger, _FAST_FLAGGER),
+        ("Flagger", _canary("10s"), _GUARDED, CANARIES, _crds_of_flagger, _flagger, _FAST_FLAGGER),
     )
     for how, flags in (("its defaults", ()), ("best flags", fast))
+)
+AT_REST = (
+    RIVALS[0],
+    Contestant("Flagger, its defaults", _canary("1m"), _GUARDED, CANARIES, _crds_of_flagger, _flagger()),
 )

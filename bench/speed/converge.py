@@ -46,7 +46,7 @@ async def converge(who: Contestant, plane: ControlPlane, process: Process, jobs:
     """From the first creation until all is there. One job more is done before, so that nobody is measured starting."""
     async with Client(plane.kubeconfig) as client:
         await create(client, who.jobs(0, 1))
-        await until(lambda: who.is_done(client, 1), 60, f"{who.name}: a first job; its log: {process.log}")
+        await until(lambda: who.is_done(client, 1), 180, f"{who.name}: a first job; its log: {process.log}")
         cpu, rss, wrote, began = process.cpu, process.rss, _writes(who, process), time.monotonic()
         await create(client, who.jobs(1, jobs))
         await until(lambda: who.is_done(client, jobs + 1), LIMIT, f"{who.name}: {jobs} jobs")

@@ -13,10 +13,8 @@ CONNECTIONS = 32  # as many as the operator has
 MERGE = "application/merge-patch+json"
 
 
-async def main(kubeconfig: Path, written: Path) -> None:
+async def main(kubeconfig: Path, template: str) -> None:
     """Until stdin ends. Children of one owner follow each other, as the operator writes them; owners run beside."""
-    said = json.loads(written.read_text())
-    template = json.dumps(said)
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     async with Client(kubeconfig, CONNECTIONS) as client, asyncio.TaskGroup() as group:
@@ -42,4 +40,4 @@ async def _child(client: Client, kind: str, one: Object, uid: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2]).read_text()))

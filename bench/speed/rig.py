@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ APPLY = "application/apply-patch+yaml"
 
 @contextmanager
 def fresh_plane() -> Iterator[ControlPlane]:
-    """A control plane with pretended nodes and a namespace, thrown away afterwards: no run inherits another's objects."""
+    """A control plane with pretended nodes and a namespace, gone afterwards: no run inherits another's objects."""
     with new_control_plane("speed") as plane:
         plane.kubectl("create", "namespace", NAMESPACE)
         yield plane
@@ -51,7 +51,7 @@ class Client:
 
     async def __aenter__(self) -> "Client":
         connector = aiohttp.TCPConnector(limit=self._connections, ssl=self._tls)
-        self._session = aiohttp.ClientSession(connector=connector, trust_env=False)
+        self._session = aiohttp.ClientSession(connector=connector, trust_env=False, read_bufsize=2**20)
         return self
 
     async def __aexit__(
@@ -93,6 +93,17 @@ class Client:
             token = page["metadata"].get("continue") or ""
             if not token:
                 return found
+
+    async def watch(self, where: str) -> AsyncIterator[tuple[str, Object]]:
+        """All objects of a collection as ADDED, then every change, until the caller stops."""
+        listed = await self.send("GET", where)
+        for one in listed["items"]:
+            yield "ADDED", one
+        query = f"{where}?watch=1&resourceVersion={listed['metadata']['resourceVersion']}"
+        async with self._session.get(self._server + query, timeout=aiohttp.ClientTimeout(total=None)) as answer:
+            async for line in answer.content:
+                told = json.loads(line)
+                yield told["type"], told["object"]
 
 
 async def side_by_side(jobs: Iterable[Any], most: int = CONNECTIONS) -> None:

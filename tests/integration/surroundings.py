@@ -27,6 +27,7 @@ class Source:
     down: bool = False
     asked: int = 0
     url: str = ""
+    every: int = 1  # seconds between two samples
     began: float = field(default_factory=lambda: time.time() - 3600)
 
     async def start(self) -> web.AppRunner:
@@ -54,7 +55,7 @@ class Source:
     def _series(self, place: tuple[str, str], query: str, at: float) -> dict[str, Any]:
         rate = RPS * (self.bad.get(place[1], 0.0) if "5.." in query else 1.0)
         seconds = int(query.rsplit("[", 1)[1].rstrip("s]"))
-        times = [at - seconds + i for i in range(1, seconds + 1)]
+        times = [at - seconds + i for i in range(self.every, seconds + 1, self.every)]
         labels = {"pod": "one", "namespace": place[0], "penstock_dev_revision": place[1]}
         return {"metric": labels, "values": [[t, str(int((t - self.began) * rate))] for t in times]}
 

@@ -1,0 +1,130 @@
+"""`python -m bench.speed`: convergence, idleness, memory, restart, rollback and fairness, beside rivals and the wall.
+
+Every run has a control plane of its own: etcd, API server, controllers and pretended nodes on this machine, no
+containers. Writes bench/results/speed.json and docs/performance.md; with `--only`, the other questions stay as they
+were. A whole run takes about three hours of an otherwise quiet machine.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.drawing import curve
+from bench.speed import converge, fairness, idle, report, restart, rollback
+from bench.speed.contestants import AT_REST, PENSTOCK, RIVALS
+from bench.speed.rig import ROOT
+
+OUT = ROOT / "bench" / "results" / "speed.json"
+PAGE = ROOT / "docs" / "performance.md"
+PLOTS = ROOT / "docs" / "reports"
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How large and how often."""
+
+    jobs: int
+    repeats: int
+    quiet: float  # seconds
+
+
+def _converge(wish: Wish) -> Iterator[Row]:
+    """Many jobs at once, until all children exist and statuses are written."""
+    written = converge.bodies()
+    with tempfile.TemporaryDirectory() as folder:
+        ways: list[Callable[[], Row]] = [lambda: converge.raw(wish.jobs, written, Path(folder))]
+        ways += [lambda who=who: converge.measure(who, wish.jobs) for who in (PENSTOCK, *RIVALS)]
+        for number in range(wish.repeats):  # A-B-B-A: what drifts hits everybody alike
+            for way in ways if number % 2 == 0 else reversed(ways):
+                yield way()
+
+
+def _idle(wish: Wish) -> Iterator[Row]:
+    """Settled objects that nobody touches."""
+    for who in (PENSTOCK, *AT_REST):
+        yield idle.measure(who, wish.jobs, wish.quiet)
+
+
+def _life(wish: Wish) -> Iterator[Row]:
+    """Made, settled, killed, started again; over more and more objects."""
+    for share in (0.1, 0.5, 1.0, 2.5, 5.0):
+        yield restart.measure(round(wish.jobs * share))
+
+
+def _rollback(wish: Wish) -> Iterator[Row]:
+    """Canaries that turn bad at one instant: alone, and half as many as there are jobs."""
+    for jobs in (1, wish.jobs // 2):
+        for _ in range(wish.repeats if jobs == 1 else 1):
+            yield rollback.measure(jobs, 10.0)
+
+
+def _fairness(wish: Wish) -> Iterator[Row]:
+    """One healthy object: alone, and among many that fail for ever, on a slow API server that sometimes refuses."""
+    for failing in (0, wish.jobs // 2):
+        yield fairness.measure(failing, 50)
+
+
+QUESTIONS: dict[str, Callable[[Wish], Iterator[Row]]] = {
+    "converge": _converge,
+    "idle": _idle,
+    "life": _life,
+    "rollback": _rollback,
+    "fairness": _fairness,
+}
+
+
+def main() -> None:
+    """Each question in turn; what has an answer is written at once."""
+    said = _parser().parse_args()
+    known: dict[str, Any] = json.loads(OUT.read_text()) if OUT.exists() else {}
+    wish = Wish(said.jobs, said.repeats, said.seconds)
+    for name in [] if said.report else said.only or list(QUESTIONS):
+        rows, loads = [], [os.getloadavg()[0]]
+        for row in QUESTIONS[name](wish):
+            rows.append(row)
+            loads.append(os.getloadavg()[0])
+            print(f"{time.strftime('%H:%M:%S')} {name}: {report.line(row)}", flush=True)
+        known[name] = {"about": _conditions(wish, loads), "rows": rows}
+        _write({each: known[each] for each in QUESTIONS if each in known})
+    if said.report:
+        _write(known)
+
+
+def _conditions(wish: Wish, loads: list[float]) -> Row:
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}",
+        "load": [round(loads[0], 1), round(max(loads), 1)],
+        "jobs": wish.jobs,
+    }
+
+
+def _write(known: dict[str, Any]) -> None:
+    OUT.write_text(json.dumps(known, indent=1) + "\n")
+    PAGE.write_text(report.page(known))
+    for name, (title, across, lines) in report.curves(known).items():
+        (PLOTS / f"{name}.svg").write_text(curve(title, across, lines))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench.speed", description=__doc__)
+    parser.add_argument("--jobs", type=int, default=1000, help="models at once (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=5, help="of each contestant (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=600.0, help="of quiet (default: %(default)s)")
+    parser.add_argument("--only", action="append", choices=list(QUESTIONS), help="these questions; may be repeated")
+    parser.add_argument("--report", action="store_true", help="no run: the page anew from the numbers that are there")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,255 @@
+"""The answers -> the page for people and its plots. Pure: no clock, no files."""
+
+import math
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+Row = dict[str, Any]
+Curve = tuple[str, str, dict[str, list[tuple[float, float]]]]
+WIDTH = 120  # of a line of the page
+RAW, OURS = "raw client", "Penstock"
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least `share` of all do not exceed (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def line(row: Row) -> str:
+    """A row in a line, without its long lists."""
+    return ", ".join(f"{key} {_short(value)}" for key, value in row.items())
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    if isinstance(value, list):
+        return f"p50 {median(value):.3g} of {len(value)}"
+    return f"({line(value)})" if isinstance(value, dict) else str(value)
+
+
+def page(known: Mapping[str, Any]) -> str:
+    """The page; a question without an answer has no section."""
+    parts = [
+        "# Performance",
+        "",
+        *_words(
+            "Made by `make bench` from `bench/results/speed.json`; nothing here is written by hand.",
+            "Each run has a control plane of its own on one machine",
+            "(etcd without fsync, API server, controllers, pretended nodes),",
+            "and contestants share its cores with it: compare within a table, never across machines.",
+        ),
+    ]
+    for name, tell in SECTIONS.items():
+        if name in known:
+            parts += ["", *tell(known[name]["rows"], known[name]["about"])]
+    return "\n".join(parts) + "\n"
+
+
+def _words(*sentences: str) -> list[str]:
+    """A paragraph, in lines."""
+    return textwrap.wrap(" ".join(sentences), WIDTH, break_on_hyphens=False)
+
+
+def _how(about: Row) -> str:
+    low, high = about["load"]
+    return f"{about['date']}, {about['machine']}; load average at the start {low}, highest {high}."
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(head)} |", "|" + "---|" * len(head), *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{median(values):.1f} ({min(values):.1f} to {max(values):.1f})"
+
+
+def _goal(value: float, goal: float, *, most: bool) -> str:
+    held = value <= goal if most else value >= goal
+    return f"{'held' if held else '**missed**'} ({'at most' if most else 'at least'} {goal:g})"
+
+
+def _converge(rows: list[Row], about: Row) -> list[str]:
+    by: dict[str, list[Row]] = {}
+    for row in rows:
+        by.setdefault(row["who"], []).append(row)
+    wall = median(row["seconds"] for row in by[RAW])
+    ours = median(row["seconds"] for row in by[OURS])
+    shown = []
+    for who, runs in by.items():
+        seconds = [row["seconds"] for row in runs]
+        each = runs[0]["children"] / runs[0]["jobs"]
+        rate = runs[0]["children"] / median(seconds)
+        cpu = median(row["cpu"] for row in runs) / runs[0]["jobs"] * 1000
+        times = median(seconds) / ours
+        shown.append((who, _spread(seconds), f"{each:g}", f"{rate:.0f}", f"{cpu:.1f}", f"{times:.2f}"))
+    head = ("who", "seconds, median (range)", "children of a job", "children/s", "CPU s for 1,000 jobs", "times ours")
+    rivals = {who: median(r["seconds"] for r in runs) for who, runs in by.items() if who not in (RAW, OURS)}
+    words = [
+        "## Convergence",
+        "",
+        *_words(
+            f"{about['jobs']:,} models created at once, until all children exist and all statuses are written;",
+            f"{len(by[OURS])} runs each, in turn and back. {_how(about)}",
+        ),
+        "",
+        *_table(head, shown),
+        "",
+        *_words(
+            "The raw client writes the bodies that the operator wrote, over as many connections, and decides nothing.",
+            "What a rival makes for a job is less (a ReplicaSet) or different (a second Deployment and Services).",
+        ),
+        "",
+        f"- Of the wall: {wall / ours:.2f}: {_goal(wall / ours, 0.5, most=False)}.",
+    ]
+    for how, goal in (("its defaults", 2.0), ("best flags", 1.0)):
+        found = [seconds for who, seconds in rivals.items() if who.endswith(how)]
+        if found:
+            best = min(found) / ours
+            words.append(
+                f"- Against the faster rival, {how}: {best:.2f} times as fast: {_goal(best, goal, most=False)}."
+            )
+    return words
+
+
+def _idle(rows: list[Row], about: Row) -> list[str]:
+    shown = []
+    for row in rows:
+        what = ", ".join(f"{n} {name}" for name, n in sorted(row["requests"].items(), key=lambda r: -r[1])) or "none"
+        core = f"{100 * row['cpu'] / row['seconds']:.2f} %"
+        shown.append((row["who"], what, str(row["leases"]), core, f"{row['rss']:.0f}"))
+    ours = rows[0]
+    head = ("who", "requests", "of leases", "of a core", "MiB")
+    return [
+        "## Idle",
+        "",
+        *_words(
+            f"{about['jobs']:,} settled models, {rows[0]['seconds']:.0f} s in which nobody changes anything;",
+            f"requests as a proxy before the API server saw them; watches that are opened again count. {_how(about)}",
+        ),
+        "",
+        *_table(head, shown),
+        "",
+        f"- Requests besides watches and leases: {_goal(_asked(ours), 0, most=True)}.",
+        f"- Per cent of a core: {_goal(100 * ours['cpu'] / ours['seconds'], 0.5, most=True)}.",
+    ]
+
+
+def _asked(row: Row) -> int:
+    return sum(n for name, n in row["requests"].items() if not name.startswith("watch "))
+
+
+def _life(rows: list[Row], about: Row) -> list[str]:
+    shown = []
+    for row in rows:
+        made = row["made"]
+        each = 1000 * made["seconds"] / made["jobs"]
+        wrote = ", ".join(f"{n} {name}" for name, n in row["writes"].items())
+        times = row["restart"] / row["listing"]
+        cells = (
+            f"{made['jobs']:,}",
+            f"{each:.1f}",
+            f"{1000 * made['cpu'] / made['jobs']:.1f}",
+            f"{row['settled']:.0f}",
+        )
+        shown.append((*cells, f"{row['restart']:.2f}", f"{row['listing']:.2f}", f"{times:.1f}", wrote))
+    head = ("models", "ms each", "CPU ms each", "MiB settled", "restart s", "bare reader s", "times", "writes after it")
+    first, last = rows[0]["made"], rows[-1]["made"]
+    idle = first["rss_before"]
+    slope = (rows[-1]["settled"] - rows[0]["settled"]) / (last["jobs"] - first["jobs"]) * 1000
+    costs = [row["made"]["cpu"] / row["made"]["jobs"] for row in rows]
+    flat = max(costs) / min(costs)
+    worst = max(row["restart"] / row["listing"] for row in rows)
+    return [
+        "## One life, by number of models",
+        "",
+        *_words(
+            "Made at once, left until nothing happens, killed with SIGKILL, one size edited while nobody looks,",
+            "started again. The bare reader is a process that starts, lists the same kinds and ends.",
+            f"The 15 s for which a dead leader's lease is respected are a setting and taken away. {_how(about)}",
+        ),
+        "",
+        *_table(head, shown),
+        "",
+        f"- MiB without any model: {idle:.0f}: {_goal(idle, 90, most=True)}.",
+        f"- MiB for 1,000 models: {slope:.1f}: {_goal(slope, 15, most=True)}.",
+        f"- Restart in times of the bare reader, the worst: {worst:.1f}: {_goal(worst, 3, most=True)}.",
+        f"- CPU for a model, most by least: {flat:.2f}: {_goal(flat, 1.3, most=True)}.",
+        "",
+        "![Time and CPU for a model](reports/speed-each.svg)",
+        "",
+        "![Memory](reports/speed-memory.svg)",
+    ]
+
+
+def _rollback(rows: list[Row], about: Row) -> list[str]:
+    by: dict[int, list[Row]] = {}
+    for row in rows:
+        by.setdefault(row["jobs"], []).append(row)
+    shown, goals = [], []
+    for jobs, runs in by.items():
+        own, whole = ([value for row in runs for value in row[name]] for name in ("own", "whole"))
+        cells = [f"{quantile(own, share):.3f}" for share in (0.5, 0.95, 1.0)]
+        shown.append(
+            (f"{jobs:,}", str(len(runs)), *cells, f"{quantile(whole, 0.5):.1f}", f"{quantile(whole, 0.95):.1f}")
+        )
+        late = quantile(own, 0.95)
+        goals.append(
+            f"- Own part, p95, {jobs:,} at once: {late:.3f} s: {_goal(late, 0.3 if jobs == 1 else 1.0, most=True)}."
+        )
+    head = ("canaries", "runs", "own part p50 s", "p95", "longest", "from the flip p50 s", "p95")
+    return [
+        "## Rollback",
+        "",
+        *_words(
+            f"Canaries at 50 %, looked at every {rows[0]['interval']:.0f} s, all bad from one instant on.",
+            "Our own part is what lies between the answer of the metric source that shows it and the route's write;",
+            f"the rest is the schedule. {_how(about)}",
+        ),
+        "",
+        *_table(head, shown),
+        "",
+        *goals,
+    ]
+
+
+def _fairness(rows: list[Row], about: Row) -> list[str]:
+    shown = []
+    for row in rows:
+        cells = [f"{quantile(row['seconds'], share):.2f}" for share in (0.5, 0.99)]
+        shown.append((f"{row['failing']:,}", *cells, f"{row['tries']:.1f}", f"{row['longest']:.0f}"))
+    calm, busy = (quantile(row["seconds"], 0.99) for row in rows)
+    head = ("failing beside it", "p50 s", "p99 s", "writes a minute for each that fails", "longest pause between two s")
+    return [
+        "## Fairness",
+        "",
+        *_words(
+            "One healthy model is edited 50 times, one edit after the other, while every request takes 200 ms more",
+            "and 5 % are refused with 429 and Retry-After: 1; beside it, a quota refuses Deployments for ever.",
+            _how(about),
+        ),
+        "",
+        *_table(head, shown),
+        "",
+        f"- p99 in times of p99 alone: {busy / calm:.2f}: {_goal(busy / calm, 2, most=True)}.",
+    ]
+
+
+SECTIONS = {"converge": _converge, "idle": _idle, "life": _life, "rollback": _rollback, "fairness": _fairness}
+
+
+def curves(known: Mapping[str, Any]) -> dict[str, Curve]:
+    """The plots by name: title, what lies across, lines."""
+    if "life" not in known:
+        return {}
+    rows = known["life"]["rows"]
+    wall = [(r["made"]["jobs"], 1000 * r["made"]["seconds"] / r["made"]["jobs"]) for r in rows]
+    core = [(r["made"]["jobs"], 1000 * r["made"]["cpu"] / r["made"]["jobs"]) for r in rows]
+    memory = [(0, rows[0]["made"]["rss_before"]), *((r["made"]["jobs"], r["settled"]) for r in rows)]
+    return {
+        "speed-each": ("Milliseconds for a model", "models", {"until all is there": wall, "of a core": core}),
+        "speed-memory": ("Resident memory, MiB", "models", {"settled": memory}),
+    }
