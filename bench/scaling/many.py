@@ -17,8 +17,7 @@ from cluster.certs import Authority
 from penstock.metrics.batch import Batch
 from penstock.metrics.http import Http
 from penstock.metrics.prometheus import Prometheus
-from penstock.model.values import Snapshot
-from penstock.shell.cache import Cache, Child, Scale
+from penstock.shell.cache import Cache, Child, Record, Scale
 from penstock.shell.external import Trust, make_app, make_context
 from penstock.shell.meter import Meter
 from penstock.shell.web import serve
@@ -66,7 +65,8 @@ def _cache(models: int) -> Cache:
         key = place(number)
         revision = f"{key[1]}-old"
         cache.parents[key] = {"metadata": {"uid": "owner", "namespace": key[0], "name": key[1]}, "spec": SPEC}
-        seen = {"ControllerRevision": Snapshot("7", 8080, {}, PROFILE), "Deployment": Scale(2, 2)}
+        data = {"version": "7", "port": 8080, "template": {}, "profile": PROFILE}
+        seen = {"ControllerRevision": Record.of({"data": data, "revision": 1}), "Deployment": Scale(2, 2)}
         mine = [Child(kind, revision, "u", 1, revision, "x", "", "owner", each, None) for kind, each in seen.items()]
         cache.children[key] = {(c.kind, c.name): c for c in mine}
     return cache

@@ -28,7 +28,7 @@ from penstock.shell.queue import Queue
 from penstock.shell.room import Rooms
 from penstock.shell.settings import Settings
 from penstock.shell.telemetry import Telemetry
-from penstock.shell.watch import Watch, make_registry, make_settings
+from penstock.shell.watch import NoMemories, Watch, make_registry, make_settings
 
 log = logging.getLogger("penstock")
 # Unused without peering, but else kopf asks for the name of the user, who has none in a container.
@@ -143,6 +143,7 @@ async def _kopf(watch: Watch, namespace: str, stop: asyncio.Event) -> None:
     tasks = await kopf.spawn_tasks(
         registry=make_registry(watch),
         settings=make_settings(),
+        memories=NoMemories(),
         clusterwide=not namespace,
         namespaces=[namespace] if namespace else [],
         standalone=True,

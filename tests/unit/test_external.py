@@ -14,8 +14,7 @@ from aiohttp import web
 from cluster.certs import Authority
 from penstock.metrics.batch import Batch
 from penstock.model.measure import Answer, Levels, Question, Silence
-from penstock.model.values import Snapshot
-from penstock.shell.cache import Cache, Child, Scale
+from penstock.shell.cache import Cache, Child, Record, Scale
 from penstock.shell.external import Trust, make_app, make_context, value_of
 from penstock.shell.meter import FRESH, Meter
 from penstock.shell.web import serve
@@ -49,8 +48,8 @@ def make_cache() -> Cache:
     metrics = [{"name": "requestsPerSecond", "target": 50}, {"name": "inFlight", "target": 4}]
     spec = {"scaling": {"maxReplicas": 5, "metrics": metrics}}
     cache.parents[KEY] = {"metadata": {"uid": "owner", "namespace": "ml", "name": "churn"}, "spec": spec}
-    snapshot = Snapshot("7", 8080, {}, {"requests": {"name": "requests_total"}})
-    mine = [child("ControllerRevision", snapshot), child("Deployment", Scale(2, 2))]
+    data = {"version": "7", "port": 8080, "template": {}, "profile": {"requests": {"name": "requests_total"}}}
+    mine = [child("ControllerRevision", Record.of({"data": data, "revision": 1})), child("Deployment", Scale(2, 2))]
     cache.children[KEY] = {(c.kind, c.name): c for c in mine}
     return cache
 

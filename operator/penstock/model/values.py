@@ -42,7 +42,7 @@ class Workload:
     pods: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pod:
     """The few facts of a pod that turns need."""
 
@@ -119,7 +119,7 @@ class Shares:
     sticky: Sticky | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RouteSeen:
     """What the route says, whether the gateway has taken it, its complaint; a Service is a route of one weight.
 
@@ -147,7 +147,7 @@ class RouteSeen:
         return bool(self.weights.get(revision) or self.cohort == revision or (self.mirror or ("",))[0] == revision)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Following:
     """What a revision's autoscaler says: has it numbers, why not, since when this holds; what it wants, and why.
 
@@ -176,7 +176,7 @@ class Door:
     fronts: str = ""  # the revision whose Services are to lead to it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Said:
     """What a gateway says of an object that keeps a policy, as it stands with this digest; neither: nothing yet."""
 
@@ -196,7 +196,7 @@ class Given:
     answering: str = ""  # the Deployment whose ready pods answer under the ModelDeployment's name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LogSeen:
     """The payload log's policy as it stands: whether the gateway has taken it, what it says against it and its sink."""
 

@@ -1,13 +1,17 @@
-"""What the watches have shown: ModelDeployments and runtimes whole, children as small projections.
+"""What the watches have shown: ModelDeployments and records as text, children as small projections.
 
 No I/O, no decision. An older resourceVersion never replaces a newer one, be it of a namesake that is gone (kopf has a
 worker for each uid, so their events cross), so that the order of events, lists and our own writes' answers does not
 matter. A child keeps its live object only until a turn has compared it with what it should be; from then on a
-fingerprint tells whether anybody touched it. Of a user's ConfigMap only the content is kept.
+fingerprint tells whether anybody touched it. Of a user's ConfigMap only the content is kept. What is read whole but
+seldom is kept as JSON: as dicts it would take four times the memory.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from sys import intern
 from typing import Any
 
 from penstock.core import config
@@ -35,9 +39,61 @@ WATCHED = (
 )
 FOLLOWING = ("Pod", "EndpointSlice")  # made by other controllers out of what we made; never written by us
 BURIED = 4096  # deletions that are remembered; an answer is never so late
+READ = 256  # records that are kept as dicts: those of the objects that have turns
 
 
-@dataclass
+class Texts(MutableMapping[Key, Object]):
+    """Objects by key, each kept as JSON. What is read is a copy: a change of it changes nothing here."""
+
+    def __init__(self) -> None:
+        self._texts: dict[Key, str] = {}
+
+    def __getitem__(self, key: Key) -> Object:
+        found: Object = json.loads(self._texts[key])
+        return found
+
+    def __setitem__(self, key: Key, live: Object) -> None:
+        self._texts[key] = _spell(live)
+
+    def __delitem__(self, key: Key) -> None:
+        del self._texts[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._texts
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The content of a ControllerRevision."""
+
+    text: str
+
+    @classmethod
+    def of(cls, live: Object) -> "Record":
+        """From the live object."""
+        return cls(_spell({name: live.get(name) for name in ("data", "revision")}))
+
+    def read(self) -> Snapshot:
+        """As a turn needs it; not to be changed."""
+        return _read(self.text)
+
+
+def _spell(live: Object) -> str:
+    return json.dumps(live, separators=(",", ":"))
+
+
+@lru_cache(READ)
+def _read(text: str) -> Snapshot:
+    return read_snapshot(json.loads(text))
+
+
+@dataclass(slots=True)
 class Child:
     """What is remembered of one owned object."""
 
@@ -75,7 +131,7 @@ class Tracked:
 class Cache:
     """All that is known, by key of the ModelDeployment; tracked ConfigMaps by their own."""
 
-    parents: dict[Key, Object] = field(default_factory=dict)
+    parents: MutableMapping[Key, Object] = field(default_factory=Texts)
     runtimes: dict[str, Object] = field(default_factory=dict)
     configs: dict[Key, Tracked] = field(default_factory=dict)
     children: dict[Key, dict[tuple[str, str], Child]] = field(default_factory=dict)
@@ -197,13 +253,13 @@ def project(live: Object) -> Child:
     follows = live["kind"] in FOLLOWING
     return Child(
         kind=live["kind"],
-        name=meta["name"],
+        name=intern(meta["name"]),  # many children of one object say the same
         uid=meta["uid"],
         version=_version(live),
-        revision=(meta.get("labels") or {}).get(LABEL_REVISION, ""),
-        applied=_applied(live),
+        revision=intern((meta.get("labels") or {}).get(LABEL_REVISION, "")),
+        applied=intern(_applied(live)),
         fingerprint="" if follows else _fingerprint(live),
-        owner_uid=owner.get("uid", ""),
+        owner_uid=intern(owner.get("uid", "")),
         seen=seen,
         live=None if follows else live,
     )
@@ -227,7 +283,7 @@ def _fingerprint(live: Object) -> str:
     return digest([kept, {k: v for k, v in live.items() if k not in ("metadata", "status", "apiVersion")}], 16)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Scale:
     """A Deployment's numbers."""
 
@@ -237,7 +293,7 @@ class Scale:
     labels: frozenset[tuple[str, str]] = frozenset()  # of its pods, where we did not make them
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Front:
     """A Service: the revision that it leads to; of one that bears the ModelDeployment's name also the rest."""
 
@@ -247,7 +303,7 @@ class Front:
     door: bool = False  # whether it leads to a door
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Scaler:
     """An autoscaler: the Deployment that it scales, and who else does."""
 
@@ -287,10 +343,6 @@ def _applied(live: Object) -> str:
     return str((live["metadata"].get("annotations") or {}).get(ANNOTATION_APPLIED, ""))
 
 
-def _snapshot(live: Object) -> Snapshot:
-    return read_snapshot(live)
-
-
 def _route(live: Object) -> RouteSeen:
     return read_own(live["kind"], live) if _applied(live) else ROUTES[live["kind"]].read(live)
 
@@ -298,7 +350,7 @@ def _route(live: Object) -> RouteSeen:
 _SEEN = {
     "Deployment": _scale,
     "Pod": pods.read,
-    "ControllerRevision": _snapshot,
+    "ControllerRevision": Record.of,
     "Service": _front,
     "EndpointSlice": endpoints.read,
     "HorizontalPodAutoscaler": _scaler,

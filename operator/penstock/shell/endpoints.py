@@ -12,7 +12,7 @@ from typing import Any
 LABEL_SERVICE = "kubernetes.io/service-name"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Endpoints:
     """Ready endpoints in one slice of a Service, all of one family of addresses."""
 

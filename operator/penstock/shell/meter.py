@@ -19,8 +19,8 @@ from penstock.core.load import Wanted, followed, question, total
 from penstock.core.load_looks import with_target
 from penstock.metrics.batch import Batch
 from penstock.model.measure import Question, Silence
-from penstock.model.values import Problem, Snapshot, Workload
-from penstock.shell.cache import Cache, Child, Scale
+from penstock.model.values import Problem, Workload
+from penstock.shell.cache import Cache, Child, Record, Scale
 
 PERIOD = 10.0  # seconds; an autoscaler asks every fifteen
 FRESH = timedelta(seconds=25)  # older than that a value is not told
@@ -92,11 +92,11 @@ class Meter:
         live = self.cache.parents.get(wanted.owner)
         child = self._child("ControllerRevision", wanted)
         metric = followed(_scaling(live), wanted.metric) if live else None
-        if not live or not metric or not child or not isinstance(child.seen, Snapshot):
+        if not live or not metric or not child or not isinstance(child.seen, Record):
             return None
         if not child.is_ours(live["metadata"]["uid"]):
             return None
-        made = question(wanted, metric, (child.seen, self.clock()))
+        made = question(wanted, metric, (child.seen.read(), self.clock()))
         return made if isinstance(made, Problem) else (metric, made)
 
     def _workload(self, wanted: Wanted) -> Workload:

@@ -15,9 +15,9 @@ from penstock.model import names
 from penstock.model.names import PREFIX
 from penstock.model.platform import Platform
 from penstock.model.reasons import Reason
-from penstock.model.values import Config, Door, Given, LogSeen, Pod, Problem, RouteSeen, Said, Snapshot, Workload, World
+from penstock.model.values import Config, Door, Given, LogSeen, Pod, Problem, RouteSeen, Said, Workload, World
 from penstock.routing import payload
-from penstock.shell.cache import FOLLOWING, Cache, Child, Front, Key, Object, Scale, Scaler
+from penstock.shell.cache import FOLLOWING, Cache, Child, Front, Key, Object, Record, Scale, Scaler
 from penstock.shell.endpoints import Endpoints, reached
 from penstock.shell.routes import find_routes, standing
 
@@ -61,7 +61,7 @@ def observe(cache: Cache, key: Key, now: datetime, means: Means) -> World | None
         configs=_configs(cache, key[0], spec) if spec else {},
         workloads=_workloads([c for c in mine if c.name != names.door(key[1])]),
         pods=standing(mine),
-        snapshots={c.name: c.seen for c in mine if c.kind == "ControllerRevision" and isinstance(c.seen, Snapshot)},
+        snapshots={c.name: c.seen.read() for c in mine if isinstance(c.seen, Record)},
         owned=frozenset((c.kind, c.name) for c in mine if c.kind not in FOLLOWING),
         route=routes.now,
         formers=routes.formers,

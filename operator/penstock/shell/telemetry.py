@@ -5,12 +5,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from penstock.model.values import Plan, World
 from penstock.shell.cache import Key
 from penstock.shell.course import Course
 
 BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Weights(Collector):
+    """The shares as they are, in a tuple for each object: as series they would be most of what it takes in memory."""
+
+    def __init__(self) -> None:
+        self.of: dict[Key, tuple[int, ...]] = {}  # of the stable revision and of the candidate
+
+    def collect(self) -> Iterator[Metric]:
+        """The series, made when somebody asks."""
+        labels = ("namespace", "name", "role")
+        made = GaugeMetricFamily("penstock_weight_percent", "Share that the route gives.", labels=labels)
+        for key, weights in self.of.items():
+            for role, weight in zip(("stable", "candidate"), weights, strict=True):
+                made.add_metric((*key, role), weight)
+        yield made
 
 
 class Telemetry:
@@ -54,9 +73,8 @@ class Telemetry:
         self.cut = Counter(
             "penstock_pods_cut_total", "Pods that were killed before they had ended their requests.", registry=r
         )
-        self.weight = Gauge(
-            "penstock_weight_percent", "Share that the route gives.", ("namespace", "name", "role"), registry=r
-        )
+        self.weights = Weights()
+        r.register(self.weights)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -84,10 +102,9 @@ class Telemetry:
         """Count what a recorded turn moved."""
         for notice in plan.notices:
             self.transitions.labels(notice.reason.value).inc()
-        for role, side in (("stable", plan.status.stable), ("candidate", plan.status.candidate)):
-            self.weight.labels(world.namespace, world.name, role).set(side.weight if side else 0)
+        sides = (plan.status.stable, plan.status.candidate)
+        self.weights.of[world.namespace, world.name] = tuple(side.weight if side else 0 for side in sides)
 
     def forget(self, key: Key) -> None:
         """Drop the series of an object that is gone."""
-        for role in ("stable", "candidate"):
-            self.weight.remove(*key, role)
+        self.weights.of.pop(key, None)

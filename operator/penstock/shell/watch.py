@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import kopf
+from kopf._core.reactor import inventory  # what the argument `memories` of kopf.operator() is made of
 
 from penstock.model.faults import Rejected, Retry
 from penstock.model.kinds import KINDS
@@ -276,6 +277,14 @@ class _NoProgress(kopf.ProgressStorage):
 
     def clear(self, *, essence: Any) -> Any:
         return essence
+
+
+class NoMemories(inventory.ResourceMemories):
+    """kopf remembers nothing of an object between two events: nine objects for each model would be a third of ours."""
+
+    async def recall(self, raw_body: Any, **rest: Any) -> inventory.ResourceMemory:
+        """One that is made for this event."""
+        return await super().recall(raw_body, **rest | {"ephemeral": True})
 
 
 def make_settings() -> kopf.OperatorSettings:

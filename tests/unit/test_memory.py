@@ -1,0 +1,56 @@
+"""What one settled model takes in memory, counted object by object, so that no growth of it goes unnoticed."""
+
+import asyncio
+import gc
+import sys
+import types
+from typing import Any
+
+from penstock.shell.watch import NoMemories
+from tests.fake.clock import run
+from tests.sim.machine import Sim, model
+
+SHARED = (type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType)
+MOST = 17_000  # bytes, with a route; what 1,000 models take of a process is measured by bench.speed
+
+
+def size(whole: Any) -> int:
+    """Bytes of all that can be reached only through data."""
+    seen: set[int] = set()
+    total, rest = 0, [whole]
+    while rest:
+        one = rest.pop()
+        if id(one) not in seen and not isinstance(one, SHARED):
+            seen.add(id(one))
+            total += sys.getsizeof(one)
+            rest += gc.get_referents(one)
+    return total
+
+
+def test_a_settled_model_is_small() -> None:
+    async def story() -> None:
+        sim = Sim()
+        sim.apply(model("v1"))
+        await sim.run(120)
+        cache, loop = sim.loop.cache, sim.loop
+        kept = (cache.parents, cache.children, loop.books, loop.recalled, loop.looks, loop.telemetry.weights)
+        assert size(kept) < MOST
+
+    run(story())
+
+
+def test_a_copy_of_a_remembered_object_may_be_changed() -> None:
+    async def story() -> None:
+        sim = Sim()
+        sim.apply(model("v1"))
+        await sim.run(10)
+        sim.loop.cache.parents["ml", "churn"]["spec"].clear()
+        assert sim.loop.cache.parents["ml", "churn"]["spec"]
+
+    run(story())
+
+
+def test_kopf_remembers_nothing_of_an_object() -> None:
+    memories = NoMemories()
+    asyncio.run(memories.recall({"metadata": {"uid": "one"}}, noticed_by_listing=True))
+    assert not list(memories.iter_all_memories())
