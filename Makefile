@@ -59,8 +59,9 @@ nightly: venv ## the long proofs; the report goes to docs/reports/
 	@$(PY) -m pytest -q -p no:cacheprovider tests/nightly
 	@STORIES=all STORIES_REPORT=docs/reports/stories.md $(PY) -m pytest -q -p no:cacheprovider tests/e2e/test_stories.py
 
-bench: venv ## false rollbacks and detection, ours and others', simulated; the report goes to docs/reports/
+bench: venv ## false rollbacks and detection, simulated; speed, idleness and memory beside rivals (about three hours)
 	@$(PY) -m bench.evidence
+	@$(PY) -m bench.speed
 
 generate: venv ## CRDs and reference pages from the code
 	@$(PY) -m penstock.api.crd crds
