@@ -90,9 +90,10 @@ def metrics() -> str:
         "|---|---|---|---|",
     ]
     for metric in vars(Telemetry()).values():
-        for family in metric.describe() if hasattr(metric, "labels") else []:
+        for family in metric.describe() if hasattr(metric, "describe") else []:
             name = family.name + ("_total" if family.type == "counter" else "")
-            labels = ", ".join(f"`{label}`" for label in metric._labelnames)
+            said = metric if hasattr(metric, "_labelnames") else family
+            labels = ", ".join(f"`{label}`" for label in said._labelnames)
             lines.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
     return "\n".join(lines)
 

@@ -22,8 +22,8 @@ from penstock.metrics.reading import HEAD_START
 from penstock.model.measure import Answer, Question
 from penstock.model.schedule import read, spell
 from penstock.model.values import RouteSeen, Snapshot, World
-from penstock.shell.cache import Key
 from penstock.shell.loop import Loop
+from penstock.shell.texts import Key
 
 QUIET = "quiet"  # namespace of objects that only tick: what a slow source does to those who ask nothing
 TICK = 1.0

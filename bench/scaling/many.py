@@ -17,9 +17,10 @@ from cluster.certs import Authority
 from penstock.metrics.batch import Batch
 from penstock.metrics.http import Http
 from penstock.metrics.prometheus import Prometheus
-from penstock.shell.cache import Cache, Child, Record, Scale
+from penstock.shell.cache import Cache, Child, Scale
 from penstock.shell.external import Trust, make_app, make_context
 from penstock.shell.meter import Meter
+from penstock.shell.texts import Record
 from penstock.shell.web import serve
 
 SPEC = {"scaling": {"maxReplicas": 5, "metrics": [{"name": "requestsPerSecond", "target": 50}]}}

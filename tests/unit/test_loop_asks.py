@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 from penstock.metrics import Source
 from penstock.model.measure import Answer, Counts, Question, Silence
-from penstock.shell.cache import Cache, Key
+from penstock.shell.cache import Cache
 from penstock.shell.loop import Loop
 from penstock.shell.queue import Queue
 from penstock.shell.telemetry import Telemetry
+from penstock.shell.texts import Key
 from tests.fake import clock
 from tests.unit.prometheus_source import question
 from tests.unit.test_objective import world as with_objective

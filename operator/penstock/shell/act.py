@@ -14,9 +14,10 @@ from penstock.model.reasons import Reason
 from penstock.model.values import Manifest, Plan
 from penstock.routing import ROUTES
 from penstock.shell import claims, graft, handover
-from penstock.shell.cache import Cache, Child, Key, Scale
+from penstock.shell.cache import Cache, Child, Scale
 from penstock.shell.doubt import doubting
 from penstock.shell.kube import Api
+from penstock.shell.texts import Key
 
 WHOLE = ("selector", "nodeSelector")  # one label too many in a selector, and it selects nothing
 

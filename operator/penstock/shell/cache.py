@@ -3,29 +3,24 @@
 No I/O, no decision. An older resourceVersion never replaces a newer one, be it of a namesake that is gone (kopf has a
 worker for each uid, so their events cross), so that the order of events, lists and our own writes' answers does not
 matter. A child keeps its live object only until a turn has compared it with what it should be; from then on a
-fingerprint tells whether anybody touched it. Of a user's ConfigMap only the content is kept. What is read whole but
-seldom is kept as JSON: as dicts it would take four times the memory.
+fingerprint tells whether anybody touched it. Of a user's ConfigMap only the content is kept.
 """
 
-import json
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from sys import intern
 from typing import Any
 
 from penstock.core import config
-from penstock.core.desired import read_snapshot
 from penstock.model.kinds import KINDS
 from penstock.model.names import ANNOTATION_APPLIED, LABEL_CONFIG, LABEL_DOOR, LABEL_NAME, LABEL_REVISION, digest
-from penstock.model.values import Config, Following, Manifest, RouteSeen, Snapshot
+from penstock.model.values import Config, Following, Manifest, RouteSeen
 from penstock.routing import ROUTES, payload, read_own, service
 from penstock.routing.access import READERS
 from penstock.scaling.follow import follow
 from penstock.shell import endpoints, pods
+from penstock.shell.texts import Key, Object, Record, Texts
 
-Object = dict[str, Any]
-Key = tuple[str, str]
 WATCHED = (
     "ControllerRevision",
     "ConfigMap",
@@ -39,58 +34,6 @@ WATCHED = (
 )
 FOLLOWING = ("Pod", "EndpointSlice")  # made by other controllers out of what we made; never written by us
 BURIED = 4096  # deletions that are remembered; an answer is never so late
-READ = 256  # records that are kept as dicts: those of the objects that have turns
-
-
-class Texts(MutableMapping[Key, Object]):
-    """Objects by key, each kept as JSON. What is read is a copy: a change of it changes nothing here."""
-
-    def __init__(self) -> None:
-        self._texts: dict[Key, str] = {}
-
-    def __getitem__(self, key: Key) -> Object:
-        found: Object = json.loads(self._texts[key])
-        return found
-
-    def __setitem__(self, key: Key, live: Object) -> None:
-        self._texts[key] = _spell(live)
-
-    def __delitem__(self, key: Key) -> None:
-        del self._texts[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._texts
-
-    def __iter__(self) -> Iterator[Key]:
-        return iter(self._texts)
-
-    def __len__(self) -> int:
-        return len(self._texts)
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """The content of a ControllerRevision."""
-
-    text: str
-
-    @classmethod
-    def of(cls, live: Object) -> "Record":
-        """From the live object."""
-        return cls(_spell({name: live.get(name) for name in ("data", "revision")}))
-
-    def read(self) -> Snapshot:
-        """As a turn needs it; not to be changed."""
-        return _read(self.text)
-
-
-def _spell(live: Object) -> str:
-    return json.dumps(live, separators=(",", ":"))
-
-
-@lru_cache(READ)
-def _read(text: str) -> Snapshot:
-    return read_snapshot(json.loads(text))
 
 
 @dataclass(slots=True)

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 
 from penstock.model.faults import Retry
 from penstock.model.values import Manifest
-from penstock.shell.cache import Cache, Key
+from penstock.shell.cache import Cache
 from penstock.shell.kube import Api
+from penstock.shell.texts import Key
 
 
 @contextmanager

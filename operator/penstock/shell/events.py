@@ -23,7 +23,7 @@ from penstock.model.kinds import KINDS
 from penstock.model.names import digest
 from penstock.model.schedule import spell
 from penstock.model.values import Notice, World
-from penstock.shell.cache import Key
+from penstock.shell.texts import Key
 
 BURST = 60
 REFILL = timedelta(minutes=3)

@@ -8,8 +8,8 @@ import logging
 
 from penstock.core.record import FIELD, LOGGER, make_look, written
 from penstock.model.values import Plan, World
-from penstock.shell.cache import Key
 from penstock.shell.logs import Structure
+from penstock.shell.texts import Key
 
 log = logging.getLogger(LOGGER)
 

@@ -23,7 +23,7 @@ from penstock.model.platform import Platform
 from penstock.model.reasons import Reason
 from penstock.model.values import Plan, Problem, World
 from penstock.shell import act, doubt
-from penstock.shell.cache import Cache, Key, Object
+from penstock.shell.cache import Cache
 from penstock.shell.course import Course, begin
 from penstock.shell.events import Book
 from penstock.shell.kube import Api
@@ -34,6 +34,7 @@ from penstock.shell.publish import tell
 from penstock.shell.queue import Queue
 from penstock.shell.room import Rooms
 from penstock.shell.telemetry import Telemetry
+from penstock.shell.texts import Key, Object
 
 log = logging.getLogger("penstock.loop")
 SOONEST = 0.05

@@ -17,9 +17,10 @@ from penstock.model.platform import Platform
 from penstock.model.reasons import Reason
 from penstock.model.values import Config, Door, Given, LogSeen, Pod, Problem, RouteSeen, Said, Workload, World
 from penstock.routing import payload
-from penstock.shell.cache import FOLLOWING, Cache, Child, Front, Key, Object, Record, Scale, Scaler
+from penstock.shell.cache import FOLLOWING, Cache, Child, Front, Scale, Scaler
 from penstock.shell.endpoints import Endpoints, reached
 from penstock.shell.routes import find_routes, standing
+from penstock.shell.texts import Key, Object, Record
 
 SETTLING = 2.0  # seconds until a policy that a gateway has taken is in its proxies, as of a route
 YOUNG = 5.0  # seconds until a door that is not ready is believed that somebody waits

@@ -8,7 +8,6 @@ import logging
 
 from penstock.model.faults import Rejected, Retry, Stale
 from penstock.model.values import Notice, Plan, World
-from penstock.shell.cache import Key
 from penstock.shell.course import Course
 from penstock.shell.events import (
     Book,
@@ -24,6 +23,7 @@ from penstock.shell.events import (
 )
 from penstock.shell.kube import Api
 from penstock.shell.telemetry import Telemetry
+from penstock.shell.texts import Key
 
 log = logging.getLogger("penstock.audit")
 

@@ -10,8 +10,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from penstock.model.values import Plan, World
-from penstock.shell.cache import Key
 from penstock.shell.course import Course
+from penstock.shell.texts import Key
 
 BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -22,10 +22,14 @@ class Weights(Collector):
     def __init__(self) -> None:
         self.of: dict[Key, tuple[int, ...]] = {}  # of the stable revision and of the candidate
 
+    def describe(self) -> list[GaugeMetricFamily]:
+        """The family, without series."""
+        labels = ("namespace", "name", "role")
+        return [GaugeMetricFamily("penstock_weight_percent", "Share that the route gives.", labels=labels)]
+
     def collect(self) -> Iterator[Metric]:
         """The series, made when somebody asks."""
-        labels = ("namespace", "name", "role")
-        made = GaugeMetricFamily("penstock_weight_percent", "Share that the route gives.", labels=labels)
+        (made,) = self.describe()
         for key, weights in self.of.items():
             for role, weight in zip(("stable", "candidate"), weights, strict=True):
                 made.add_metric((*key, role), weight)

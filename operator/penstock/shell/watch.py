@@ -18,9 +18,10 @@ from kopf._core.reactor import inventory  # what the argument `memories` of kopf
 from penstock.model.faults import Rejected, Retry
 from penstock.model.kinds import KINDS
 from penstock.model.names import LABEL_CONFIG, LABEL_NAME, LABEL_REVISION
-from penstock.shell.cache import WATCHED, Cache, Key, Object
+from penstock.shell.cache import WATCHED, Cache
 from penstock.shell.kube import Kube
 from penstock.shell.queue import Queue
+from penstock.shell.texts import Key, Object
 
 log = logging.getLogger("penstock.watch")
 AUDIT = 1800.0  # seconds between two searches for objects whose deletion no watch has told
