@@ -19,6 +19,7 @@ from tests.e2e.stories import (
     pods,
     routes,
     shares,
+    sizes,
     sleepers,
     streams,
     users,
@@ -36,6 +37,7 @@ STORIES: dict[str, Story] = {
     "sticky-abort": users.sticky_abort,
     "asleep-woken": sleepers.woken,
     "asleep-rollout": sleepers.rolled_out,
+    "objective": sizes.objective,
     "cold": lazy.cold,
     "scaled": others.scaled,
     "canary-good": canaries.good,
@@ -85,6 +87,7 @@ NIGHTLY = (
     "sticky-abort",
     "grpc",
     "asleep-rollout",
+    "objective",
 )
 ASKED = os.environ.get("STORIES", "")
 NAMES = list(STORIES) if ASKED == "all" else ASKED.split() or [name for name in STORIES if name not in NIGHTLY]

@@ -133,6 +133,12 @@ def test_one_slow_minute_that_is_over_changes_nothing() -> None:
     assert after(replace(found, weighed=(found.weighed[0], calm, *found.weighed[2:])))[0] == 40
 
 
+def test_what_is_slow_while_the_load_rises_is_laid_to_the_load_it_rose_to() -> None:
+    found, minutes = world(), ((28, 60), (16, 60), (12, 60))
+    weighed = [each for load, bad in minutes for each in (Levels((load * 2,), pods=2), Counts(bad, load * 100))]
+    assert after(replace(found, weighed=tuple(weighed)))[0] == 21, "three quarters of 28, not of a mean with calm times"
+
+
 def test_it_says_what_it_was_learned_from() -> None:
     known = learned("40", slow=seen("50", 190, 10_000))
     assert after(told(world(known), 38, 0.004))[1] == (

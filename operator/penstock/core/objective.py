@@ -82,7 +82,7 @@ def learn(world: World) -> Learned | None:
 def _weigh(world: World, known: Learned | None, seen: Sequence[Look]) -> Learned | None:
     slow, fast = _too_slow(world, seen), _fast(world, seen)
     if slow:
-        return _lower(world, known, slow)
+        return _lower(world, known, _at_highest(slow, seen))
     return _raise(world, known, fast) if fast and known else known
 
 
@@ -104,6 +104,11 @@ def _too_slow(world: World, seen: Sequence[Look]) -> Look | None:
         return longer
     longest = seen[-1]
     return longest if longest.span >= SPANS[-1] and longest.share > most and longest.bad >= ENOUGH else None
+
+
+def _at_highest(slow: Look, seen: Sequence[Look]) -> Look:
+    """Its slow requests are laid to the highest load within it: to a mean with calmer times they would not belong."""
+    return replace(slow, load=max(each.load for each in seen if each.span <= slow.span))
 
 
 def _is_far_off(world: World, look: Look) -> bool:

@@ -1,6 +1,7 @@
-"""Clients of one model: real rows at a fixed rate, never a retry, every answer written down with who gave it."""
+"""Clients of one model: real rows at a given rate, never a retry, every answer written down with who gave it."""
 
 import asyncio
+import random
 import socket
 import ssl
 import time
@@ -36,7 +37,7 @@ class Fixed(AbstractResolver):
 
 @dataclass
 class Crowd:
-    """So many requests a second to one address; `rows` may be changed while it runs."""
+    """So many requests a second to one address; `rows` and `rate` may be changed while it runs."""
 
     url: str
     rows: list[Question]
@@ -49,6 +50,8 @@ class Crowd:
     """Seconds after which a client gives up."""
     at_once: int = 0
     """Requests that are sent together before the rest."""
+    by_chance: bool = False
+    """Gaps as between people who do not know of each other; else all are the same."""
     answers: list[Answer] = field(default_factory=list)
 
     async def run(self) -> None:
@@ -64,20 +67,20 @@ class Crowd:
                 await asyncio.gather(*flying)
 
     async def _send(self, session: aiohttp.ClientSession, flying: set[asyncio.Task[None]]) -> None:
-        start, number, rows = time.time(), 0, self.rows
+        due, number, rows = time.time(), 0, self.rows
         asked = shuffled(rows)
         while True:
             if rows is not self.rows:
                 rows = self.rows
                 asked = shuffled(rows)
-            task = asyncio.create_task(self._ask(session, next(asked), start + number / self.rate))
+            task = asyncio.create_task(self._ask(session, next(asked), due))
             flying.add(task)
             task.add_done_callback(flying.discard)
             number += 1
             if number <= self.at_once:
-                start -= 1 / self.rate
                 continue
-            await asyncio.sleep(max(0.0, start + number / self.rate - time.time()))
+            due += random.expovariate(self.rate) if self.by_chance else 1 / self.rate
+            await asyncio.sleep(max(0.0, due - time.time()))
 
     async def _ask(self, session: aiohttp.ClientSession, question: Question, due: float) -> None:
         sent = time.time()

@@ -1,7 +1,8 @@
 """A model server as small as can be, for proofs about traffic: it is not the subject, so it must be cheap and honest.
 
 Runs in a pod, from a ConfigMap. Every answer names the version that gave it; it can be slow, stream (SSE), hold a
-WebSocket, and ends what it has begun before it goes. SLOW is the seconds that it thinks before each answer.
+WebSocket, and ends what it has begun before it goes. SLOW is the seconds that it thinks before each answer; HELD those
+for which a request then has its only device, so that more of them wait for each other.
 """
 
 import asyncio
@@ -15,7 +16,8 @@ from aiohttp import web
 from prometheus_client import Counter, Histogram, generate_latest
 
 NAME, VERSION = sys.argv[1:3]
-SLOW = float(os.environ.get("SLOW", "0"))
+SLOW, HELD = (float(os.environ.get(name, "0")) for name in ("SLOW", "HELD"))
+DEVICE = asyncio.Lock()
 PATH = f"/v2/models/{NAME}"
 TICK = 0.25
 ASKED = Counter("small_requests", "Answers by their status.", ["code"])
@@ -27,6 +29,8 @@ async def infer(request: web.Request) -> web.Response:
     began = time.perf_counter()
     await request.read()
     await asyncio.sleep(SLOW)
+    async with DEVICE:
+        await asyncio.sleep(HELD)
     ASKED.labels("200").inc()
     TOOK.observe(time.perf_counter() - began)
     outputs = [{"name": "predict", "shape": [1], "datatype": "INT64", "data": [0]}]

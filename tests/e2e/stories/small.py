@@ -43,9 +43,13 @@ async def furnish(scene: Scene) -> None:
 
 
 async def apply(scene: Scene, version: str, rollout: Object | None = None, slow: float = 0.0, **spec: Any) -> None:
-    """The scene's ModelDeployment with this version of the small server, which thinks for `slow` seconds."""
-    server: Object = {"configMaps": [{"name": _config(scene), "mountPath": FOLDER}]}
-    server |= {"env": [{"name": "SLOW", "value": str(slow)}]} if slow else {}
+    """The scene's ModelDeployment with this version of the small server, which thinks for `slow` seconds.
+
+    With `held` each request also has its only device for so many seconds.
+    """
+    times = {"SLOW": slow, "HELD": spec.pop("held", 0.0)}
+    env = [{"name": name, "value": str(seconds)} for name, seconds in times.items() if seconds]
+    server: Object = {"configMaps": [{"name": _config(scene), "mountPath": FOLDER}]} | ({"env": env} if env else {})
     wish: Object = {"model": {"version": version, "format": "small"}, "runtime": "small", "server": server}
     await scene.apply(version, rollout, **wish | spec)
 

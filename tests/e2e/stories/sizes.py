@@ -1,0 +1,82 @@
+"""How many requests a replica bears is learned from live latency, on a real Prometheus and a real autoscaler.
+
+The server has one device that each request holds for 20 ms, and requests come by chance: a queue that hardly anybody
+stands in at 10 requests/s, and every tenth for too long at 34.
+"""
+
+import asyncio
+import time
+from typing import Any
+
+from examples.demo.records import Answer
+from tests.e2e.stories import small
+from tests.e2e.stories.crowd import Crowd
+from tests.e2e.stories.scene import Scene
+
+HELD, SLOW, MOST = 0.02, 0.1, 0.05  # seconds, seconds, share
+CALM, BUSY = 10.0, 34.0  # requests/s
+SCALING: dict[str, Any] = {
+    "minReplicas": 1,
+    "maxReplicas": 4,
+    "objective": {"slowRate": {"threshold": "100ms", "max": "5%"}},
+    "behavior": {"scaleDown": {"stabilizationWindowSeconds": 60}},
+}
+SETTLED = 75.0  # seconds after which a new size shows
+
+
+async def objective(scene: Scene) -> None:
+    """Too many are slow: a target is learned, replicas follow it, at twice the load too, and it stays as load falls."""
+    await small.first(scene, scaling=SCALING, held=HELD)
+    url = f"http://{scene.house.address}/v2/models/{scene.name}/infer"
+    crowd = scene.send(Crowd(url, scene.house.rows, CALM, {"Host": scene.host}, by_chance=True))
+    await asyncio.sleep(90)
+    assert _pods(scene) == 1 and not _target(scene)
+    crowd.rate, begin = BUSY, time.time()
+    await scene.until(lambda s: _target(s) > 0, 360)
+    learned = time.time()
+    await scene.until(lambda s: _pods(s) > 1, 120)
+    at_two = _pods(scene)
+    late = _late([a for a in crowd.answers if begin < a.sent < time.time()])
+    alone = await _share(crowd)
+    crowd.rate = 2 * BUSY
+    await scene.until(lambda s: _pods(s) > at_two, 120)
+    doubled = await _share(crowd)
+    at_most, known = _pods(scene), scene.status["objective"]
+    why = scene.status["scaling"]["decisions"][-1]["why"]
+    crowd.rate = CALM
+    await scene.until(lambda s: _pods(s) == 1, 240)
+    targets = [_target_of(sight.seen) for sight in scene.sights("ModelDeployment")]
+    scene.note(
+        learned_after=f"{learned - begin:.0f} s",
+        learned=known["message"],
+        pods=f"1, {at_two}, {at_most}, {_pods(scene)}",
+        slow=f"{late:.1%}, {alone:.1%}, {doubled:.1%}",
+        why=why,
+    )
+    assert late > MOST > max(alone, doubled)
+    assert why.startswith("requestsPerSecond"), why
+    assert _target(scene) >= min(t for t in targets if t), targets
+    assert scene.says("ObjectiveReachable") == "True"
+    scene.no_failure()
+
+
+async def _share(crowd: Crowd) -> float:
+    """The share of slow answers in a minute, once a new size shows."""
+    await asyncio.sleep(SETTLED)
+    return _late([a for a in crowd.answers if a.sent > time.time() - 60])
+
+
+def _late(answers: list[Answer]) -> float:
+    return sum(a.seconds > SLOW for a in answers) / max(1, len(answers))
+
+
+def _pods(scene: Scene) -> int:
+    return int(scene.status.get("replicas", 0))
+
+
+def _target(scene: Scene) -> float:
+    return float(scene.status.get("objective", {}).get("perReplica", 0))
+
+
+def _target_of(seen: dict[str, Any]) -> float:
+    return float(seen.get("status", {}).get("objective", {}).get("perReplica", 0))
