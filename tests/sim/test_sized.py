@@ -23,7 +23,7 @@ class World:
         kind = type(question.candidate.measure)
         self.asked.append((asyncio.get_running_loop().time(), kind.__name__))
         if kind is Rate:
-            return Levels((80.0,), pods=2)
+            return Levels((80.0,), pods=2, average=2)
         if kind is Query:
             return Levels((200.0,))
         total = round(80 * (question.end - question.start).total_seconds())

@@ -53,7 +53,7 @@ def learned(target: str = "40", age: float = 3600, **more: object) -> Learned:
 
 def told(found: World, load: float, share: float, total: int = 20_000) -> World:
     """The same share in every span, at one load."""
-    pair: tuple[Answer, ...] = (Levels((load * 2,), pods=2), Counts(round(share * total), total))
+    pair: tuple[Answer, ...] = (Levels((load * 2,), average=2), Counts(round(share * total), total))
     return replace(found, weighed=pair * (len(questions(found)) // 2))
 
 
@@ -135,7 +135,7 @@ def test_one_slow_minute_that_is_over_changes_nothing() -> None:
 
 def test_what_is_slow_while_the_load_rises_is_laid_to_the_load_it_rose_to() -> None:
     found, minutes = world(), ((28, 60), (16, 60), (12, 60))
-    weighed = [each for load, bad in minutes for each in (Levels((load * 2,), pods=2), Counts(bad, load * 100))]
+    weighed = [each for load, bad in minutes for each in (Levels((load * 2,), average=2), Counts(bad, load * 100))]
     assert after(replace(found, weighed=tuple(weighed)))[0] == 21, "three quarters of 28, not of a mean with calm times"
 
 

@@ -84,7 +84,7 @@ class Story:
             return [Levels(()), Counts(0, 0)]
         pods = inside[-1][3]
         rate = sum(p[2] / p[3] for p in inside) / STEP / len(inside)
-        return [Levels((rate * pods,), pods=pods), Counts(sum(p[1] for p in inside), sum(p[2] for p in inside))]
+        return [Levels((rate * pods,), average=pods), Counts(sum(p[1] for p in inside), sum(p[2] for p in inside))]
 
     def _scale(self, at: float) -> None:
         """As a HorizontalPodAutoscaler: a tolerance of a tenth, up at once, down when five minutes agree."""

@@ -215,6 +215,18 @@ def test_a_pod_that_takes_half_of_anothers_requests_makes_them_no_more() -> None
     assert answer(RATE, new) == Levels((120 / 8,)), "alone it has its own time"
 
 
+def test_a_pod_that_has_gone_leaves_its_requests_to_the_others_and_makes_them_no_more() -> None:
+    """20 a second all the time; at 3 one of two pods goes. Over its own time it would have 10 of them for ever."""
+    gone = counter("requests_total", (-4, 0), (1, 50), (3, 70), pod="b")
+    rest = counter("requests_total", (-4, 0), (3, 70), (14, 290))
+    told = answer(RATE, gone, rest)
+    assert told == Levels((20.0,)) and isinstance(told, Levels)
+    assert (told.pods, told.average) == (1, 1 + 7 / 18)
+    told = answer(RATE, counter("requests_total", (-4, 0), (5, 90), pod="b"), rest)
+    assert told == Levels((10 + 290 / 18,)) and isinstance(told, Levels), "one that missed a scrape has not gone"
+    assert (told.pods, told.average) == (2, 2)
+
+
 def test_a_rate_of_nothing_is_nothing_and_of_an_idle_server_is_zero() -> None:
     assert answer(RATE) == Levels(())
     assert answer(RATE, counter("requests_total", (-5, 9), (14, 9))) == Levels((0.0,))

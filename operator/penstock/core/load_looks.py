@@ -111,6 +111,6 @@ def looks(world: World) -> list[Look]:
 def _look(question: Question, said: tuple[Answer, Answer]) -> Look | None:
     load, slow = said
     span = question.end - question.start
-    if span < SPANS[0] or not isinstance(load, Levels) or not load.pods or not isinstance(slow, Counts):
+    if span < SPANS[0] or not isinstance(load, Levels) or not load.average or not isinstance(slow, Counts):
         return None
-    return Look(span, sum(load.values) / load.pods, slow.candidate_bad, slow.candidate_total)
+    return Look(span, sum(load.values) / load.average, slow.candidate_bad, slow.candidate_total)

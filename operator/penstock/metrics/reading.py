@@ -5,8 +5,9 @@ Counting is exact: raw samples are added up, resets included, and nothing is ext
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import pairwise
 
 from penstock.metrics.credentials import Unusable
 from penstock.metrics.samples import Found, Labels, span_of
@@ -28,6 +29,7 @@ from penstock.stats.counters import Sample, increment
 
 HEAD_START = timedelta(seconds=5)  # a route may carry requests this long before it is seen to: a new counter has them
 MAX_GROUPS = 32
+GONE = 2  # times its longest time between scrapes: a pod that was not heard for longer
 INFINITE = float("inf")
 
 See = Callable[[str, Selector], Found]  # revision, selector -> what was found there
@@ -177,8 +179,8 @@ def _rate(question: Question, found: Found) -> Levels:
     """From each pod's last scrape before the window, at most two minutes back, to the last one in it.
 
     Over the window alone, which may be shorter than the time between scrapes, a busy server would look idle. A pod that
-    came later than others counts from the beginning of the window: what it answers now, they answered before, and both
-    would be added up.
+    came later than others counts from the beginning of the window, and one that has gone to its end: what it answers
+    now, they answered before, and what it answered, they answer now; both would be added up.
     """
     start = question.start.timestamp()
     counters = _from_the_scrape_before(_counters(question, found), start)
@@ -188,19 +190,36 @@ def _rate(question: Question, found: Found) -> Levels:
     for labels, samples in counters.items():
         pods.setdefault(_pod(labels), []).append(samples)
     since = start if any(samples[0][0] <= start for samples in counters.values()) else math.inf
-    rates = [rate for rate in (_pod_rate(series, since) for series in pods.values()) if rate is not None]
-    return Levels((sum(rates),), pods=len(rates)) if rates else Levels(())
+    newest = max(samples[-1][0] for samples in counters.values())
+    told = [each for each in (_pod_rate(series, since, newest) for series in pods.values()) if each]
+    if not told:
+        return Levels(())
+    there, average = sum(each.is_there for each in told), sum(each.life for each in told)
+    return Levels((sum(each.rate for each in told),), pods=there, average=average)
 
 
-def _pod_rate(series: list[list[Sample]], since: float) -> float | None:
-    """Growth per second of one pod, over its own scrapes, or from `since` on where they begin later.
+@dataclass(frozen=True)
+class _PodRate:
+    """Growth per second of one pod, for which part of the time it was there, and whether it still is."""
+
+    rate: float
+    life: float
+    is_there: bool
+
+
+def _pod_rate(series: list[list[Sample]], since: float, newest: float) -> _PodRate | None:
+    """Over its own scrapes, or from `since` on where they begin later, and to `newest` where it has gone since.
 
     A series that begins after the first of them began at 0.
     """
-    first, last = min(samples[0][0] for samples in series), max(samples[-1][0] for samples in series)
+    times = sorted({at for samples in series for at, _ in samples})
+    first, last = times[0], times[-1]
     if last <= first:
         return None
-    return sum(increment(s, (first, last), born=s[0][0] > first) for s in series) / (last - min(first, since))
+    is_there = newest - last <= GONE * max(after - before for before, after in pairwise(times))
+    time = (last if is_there else newest) - min(first, since)
+    grown = sum(increment(s, (first, last), born=s[0][0] > first) for s in series)
+    return _PodRate(grown / time, (last - first) / time, is_there)
 
 
 def _from_the_scrape_before(found: Found, start: float) -> Found:

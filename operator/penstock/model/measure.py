@@ -123,11 +123,13 @@ class Shapes:
 class Levels:
     """The candidate's finite values, one a series: the answer to a Rate, Gauge or Query. Empty: nothing there.
 
-    `pods` is how many pods they come from, 0 where the source cannot tell.
+    `pods` is how many pods they come from that were still there in the end, 0 where the source cannot tell; `average`
+    how many there were all the time, of a Rate only.
     """
 
     values: tuple[float, ...]
     pods: int = field(default=0, compare=False)
+    average: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
