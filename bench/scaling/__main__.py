@@ -1,10 +1,12 @@
 """`python -m bench.scaling`: what autoscaling is worth under load, on a real cluster, and what it costs.
 
 Writes bench/results/scaling.json and docs/reports/scaling.md; with `--only`, the other cases stay as they were. The
-cluster is brought up where it is not and stays; the case `many` needs none.
+cluster is brought up where it is not and stays; the case `many` needs none. `by_keda` is measured only where it is
+named, as it compiles KEDA first.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -13,16 +15,17 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from bench.scaling import report
+from bench.scaling import keda, report
 from bench.scaling.cases import CASES, TOGETHER, Play
 from bench.scaling.many import many
+from cluster import providers
 from examples.demo import ROOT, setup
 from tests.e2e.stories.play import open_house, play
 from tests.e2e.stories.scene import House, Scene
 
 OUT = ROOT / "bench" / "results" / "scaling.json"
 PAGE = ROOT / "docs" / "reports" / "scaling.md"
-MANY = "many"
+MANY, KEDA = "many", "by_keda"
 
 
 def main() -> int:
@@ -32,16 +35,20 @@ def main() -> int:
     parser.add_argument("--models", type=int, default=1000, help="autoscalers of `many` (default: %(default)s)")
     parser.add_argument("--only", action="append", choices=[*CASES, MANY], help="these cases; may be repeated")
     said = parser.parse_args()
-    names = said.only or [*CASES, MANY]
+    names = said.only or [name for name in (*CASES, MANY) if name != KEDA]
     known: dict[str, Any] = json.loads(OUT.read_text()) if OUT.exists() else {}
     if MANY in names:
         _told(known, MANY, many(said.models, 90.0))
     rest = [name for name in CASES if name in names]
     if rest:
-        with open_house(setup.prepare(said.cluster)) as house:
+        place = setup.prepare(said.cluster)
+        if KEDA in rest:
+            providers.get(said.cluster).load(keda.archives())
+        with open_house(place) as house:
             for name in rest:
                 print(f"{time.strftime('%H:%M:%S')} {name}: {(CASES[name].__doc__ or '').strip()}", flush=True)
-                _told(known, name, _measure(house, name))
+                with keda.there(house.kubectl) if name == KEDA else contextlib.nullcontext():
+                    _told(known, name, _measure(house, name))
     bad = [name for name in names if not report.holds(known[name])]
     print(f"NOT as wanted: {', '.join(bad)}" if bad else "all as wanted")
     return 1 if bad else 0

@@ -1,11 +1,14 @@
 """What is done on the real cluster: one function for each case, which answers with what came of it."""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable
 from math import ceil
 from typing import Any
 
+from bench.scaling import keda
+from bench.scaling.watched import Autoscalers
 from cluster.addons import PROMETHEUS
 from examples.demo.records import Answer
 from tests.e2e.stories import sleepers
@@ -28,6 +31,29 @@ async def by_live_metric(scene: Scene) -> dict[str, Any]:
 async def by_cpu(scene: Scene) -> dict[str, Any]:
     """The same load, followed by CPU alone, as a plain HorizontalPodAutoscaler does."""
     return await _step(scene, CPU)
+
+
+async def by_keda(scene: Scene) -> dict[str, Any]:
+    """The same load, followed by KEDA, which asks the operator; at the peak it gives way, and takes over again."""
+    with Autoscalers(scene.house.kubectl) as seen:
+        found = await _step(scene, LIVE, lambda: _turns(scene, seen))
+    return found | {"version": keda.version(), "most_at_once": seen.most_at_once(), "names": sorted(seen.names())}
+
+
+async def _turns(scene: Scene, seen: Autoscalers) -> dict[str, Any]:
+    """Who follows changes twice, under load; how long nobody did, and the fewest pods meanwhile."""
+    revision, began = scene.status["stable"]["revision"], time.time()
+    said = json.loads(await scene.kubectl("get", "scaledobject", revision, "-o", "json"))["status"]["conditions"]
+    gaps = []
+    for by_keda in (False, True):
+        before = seen.now(revision)
+        await asyncio.to_thread(keda.use, scene.house.kubectl, by_keda)
+        await scene.until(lambda _, b=before: seen.now(revision) not in (set(), b), 240)  # type: ignore[misc]
+        gaps.append(round(seen.gap(revision), 1))
+        await asyncio.sleep(45.0)
+    pods = [count for at, count in _replicas(scene) if at >= began] or [_replicas(scene)[-1][1]]
+    told = {each["type"]: each["status"] for each in said}
+    return {"told": told, "gaps": gaps, "fewest_in_turns": min(pods), "turns": _requests(_since(scene, began))}
 
 
 async def outage(scene: Scene) -> dict[str, Any]:
@@ -54,7 +80,7 @@ async def outage(scene: Scene) -> dict[str, Any]:
         "fewest_meanwhile": min(known),
         "told_after": round(noticed - gone, 1),
         "mended_after": round(time.time() - back, 1),
-        **_requests([a for a in scene.answers() if a.sent >= begin]),
+        **_requests(_since(scene, begin)),
     }
 
 
@@ -84,7 +110,13 @@ async def wakes(scene: Scene) -> dict[str, Any]:
     }
 
 
-CASES: dict[str, Play] = {"by_live_metric": by_live_metric, "by_cpu": by_cpu, "outage": outage, "wakes": wakes}
+CASES: dict[str, Play] = {
+    "by_live_metric": by_live_metric,
+    "by_cpu": by_cpu,
+    "by_keda": by_keda,
+    "outage": outage,
+    "wakes": wakes,
+}
 TOGETHER = {"wakes": 3}  # models at the same time
 
 
@@ -93,7 +125,13 @@ async def _serves(scene: Scene, scaling: dict[str, Any]) -> None:
     await scene.settled("v1")
 
 
-async def _step(scene: Scene, scaling: dict[str, Any]) -> dict[str, Any]:
+async def _nothing() -> dict[str, Any]:
+    return {}
+
+
+async def _step(
+    scene: Scene, scaling: dict[str, Any], at_peak: Callable[[], Awaitable[dict[str, Any]]] = _nothing
+) -> dict[str, Any]:
     await _serves(scene, scaling)
     scene.crowd(rate=LOW)
     await asyncio.sleep(CALM)
@@ -101,6 +139,8 @@ async def _step(scene: Scene, scaling: dict[str, Any]) -> dict[str, Any]:
     up = time.time()
     scene.crowd(rate=HIGH)
     await asyncio.sleep(PEAK)
+    seen = time.time()
+    more = await at_peak()
     await scene.quiet()
     down = time.time()
     peak = _replicas(scene)[-1][1]
@@ -118,8 +158,9 @@ async def _step(scene: Scene, scaling: dict[str, Any]) -> dict[str, Any]:
         "fell_after": None if fell is None else round(fell, 1),
         "curve": [(round(at - up, 1), count) for at, count in _replicas(scene)],
         "calm": _requests([a for a in answers if a.sent < up]),
-        "peak": _requests([a for a in answers if up <= a.sent < down]),
-        "back": _requests([a for a in answers if a.sent >= down]),
+        "peak": _requests([a for a in answers if up <= a.sent < seen]),
+        "back": _requests(_since(scene, down)),
+        **more,
     }
 
 
@@ -132,6 +173,10 @@ def _replicas(scene: Scene) -> list[tuple[float, int]]:
         if not made or made[-1][1] != count:
             made.append((sight.at, count))
     return made or [(0.0, 0)]
+
+
+def _since(scene: Scene, begin: float) -> list[Answer]:
+    return [each for each in scene.answers() if each.sent >= begin]
 
 
 def _requests(answers: list[Answer]) -> dict[str, Any]:

@@ -8,10 +8,11 @@ Found = Mapping[str, Any]
 
 def holds(case: Found) -> bool:
     """Nothing went wrong and nobody was lost."""
-    parts = [case, *(case[name] for name in ("calm", "peak", "back") if name in case)]
+    parts = [case, *(case[name] for name in ("calm", "peak", "turns", "back") if name in case)]
     lost = sum(part.get("failed", 0) for part in parts)
     codes = set(case.get("codes", {}))
-    return not case.get("trouble") and not lost and codes <= {"200", 200} and _held(case)
+    alone = case.get("most_at_once", 1) == 1
+    return not case.get("trouble") and not lost and codes <= {"200", 200} and _held(case) and alone
 
 
 def _held(case: Found) -> bool:
@@ -41,16 +42,17 @@ def page(known: Mapping[str, Found]) -> str:
 
 def _lines(known: Mapping[str, Found]) -> Iterator[str]:
     yield "# Scaling, measured\n"
-    yield "Made by `python -m bench.scaling`; the figures are in bench/results/scaling.json. KEDA was not run here.\n"
-    steps = [name for name in ("by_live_metric", "by_cpu") if name in known]
+    yield "Made by `python -m bench.scaling`; the figures are in bench/results/scaling.json.\n"
+    steps = [name for name in ("by_live_metric", "by_cpu", "by_keda") if name in known]
     if steps:
         yield "## Five times the load, and back\n"
         yield "6 requests/s for a minute, then 30 for 150 s, then 6 again. Target: 10 for each replica, or 70 % of CPU"
         yield "requests.\n"
-        yield "| followed by | formula | at the peak | reached after | fell after | p95 calm | p95 peak | failed |"
+        yield "| followed by | formula | at the peak | reached after | fell after | calm p50, p95 | peak | failed |"
         yield "|---|---|---|---|---|---|---|---|"
         yield from (_step(name, known[name]) for name in steps)
         yield ""
+    yield from _keda(known.get("by_keda"))
     yield from _outage(known.get("outage"))
     yield from _wakes(known.get("wakes"))
     yield from _many(known.get("many"))
@@ -64,13 +66,28 @@ def _lines(known: Mapping[str, Found]) -> Iterator[str]:
 
 
 def _step(name: str, case: Found) -> str:
-    parts = [case.get(each, {}) for each in ("calm", "peak", "back")]
+    parts = [case.get(each, {}) for each in ("calm", "peak", "turns", "back")]
     failed, total = (sum(each.get(key, 0) for each in parts) for key in ("failed", "requests"))
     fell = "not within 600 s" if case.get("fell_after") is None else f"{case['fell_after']} s"
-    p95 = [f"{1000 * each.get('p95', 0):.0f} ms" for each in parts[:2]]
+    waits = [f"{1000 * each.get('p50', 0):.0f}, {1000 * each.get('p95', 0):.0f} ms" for each in parts[:2]]
     cells = [name.replace("by_", "").replace("_", " "), case.get("formula"), case.get("at_peak")]
-    cells += [f"{case.get('reached_after')} s", fell, *p95, f"{failed} of {total}"]
+    cells += [f"{case.get('reached_after')} s", fell, *waits, f"{failed} of {total}"]
     return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _keda(case: Found | None) -> Iterator[str]:
+    if case and "gaps" in case:
+        away, back = case["gaps"]
+        yield (
+            f"KEDA {case['version']} asks the operator; its ScaledObject is {_conditions(case['told'])}. At peak the"
+            f" chart's `keda.use` was turned off and on again: at most {case['most_at_once']} autoscaler followed the"
+            f" Deployment at any time, nobody did for {away} s and {back} s, and the fewest pods were"
+            f" {case['fewest_in_turns']}.\n"
+        )
+
+
+def _conditions(told: Mapping[str, str]) -> str:
+    return ", ".join(f"{kind} {status}" for kind, status in sorted(told.items()) if kind in ("Active", "Ready"))
 
 
 def _outage(case: Found | None) -> Iterator[str]:
