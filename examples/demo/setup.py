@@ -103,6 +103,7 @@ def _install_operator(kubectl: Kubectl, image: str) -> None:
     repository, tag = image.rsplit(":", 1)
     wish = ["--set", f"image.repository={repository}", "--set-string", f"image.tag={tag}"]
     wish += ["--set", "externalMetrics.install=true", "--set", "gateway.locks=true"]
+    wish += ["--set", "prices.currency=EUR", "--set-string", "prices.perHour.cpu=1"]
     source = ["--set", f"metricSources.default.url={addons.PROMETHEUS}"]
     sinks = ["--set", f"payloadSinks.stories.service={SINK}", "--set", "payloadSinks.stories.port=8080"]
     where = ["--namespace", SYSTEM, "--create-namespace", "--wait", "--timeout", PATIENCE]

@@ -38,6 +38,7 @@ STORIES: dict[str, Story] = {
     "asleep-woken": sleepers.woken,
     "asleep-rollout": sleepers.rolled_out,
     "objective": sizes.objective,
+    "budget": sizes.budget,
     "cold": lazy.cold,
     "scaled": others.scaled,
     "canary-good": canaries.good,
@@ -88,6 +89,7 @@ NIGHTLY = (
     "grpc",
     "asleep-rollout",
     "objective",
+    "budget",
 )
 ASKED = os.environ.get("STORIES", "")
 NAMES = list(STORIES) if ASKED == "all" else ASKED.split() or [name for name in STORIES if name not in NIGHTLY]

@@ -1,7 +1,7 @@
-"""How many requests a replica bears is learned from live latency, on a real Prometheus and a real autoscaler.
+"""How many replicas there are, by a real autoscaler on a real Prometheus: for an objective, and within a budget.
 
-The server has one device that each request holds for 20 ms, and requests come by chance: a queue that hardly anybody
-stands in at 10 requests/s, and every tenth for too long at 34.
+The server of the objective has one device that each request holds for 20 ms, and requests come by chance: a queue that
+hardly anybody stands in at 10 requests/s, and every tenth for too long at 34.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ SCALING: Object = {
     "objective": {"slowRate": {"threshold": "100ms", "max": "5%"}},
     "behavior": {"scaleDown": {"stabilizationWindowSeconds": 60}},
 }
+PER_REPLICA, PRICE = 5, 0.02  # requests/s; by the stage's prices: 20m of a cpu at 1 EUR
 SETTLED = 75.0  # seconds after which a new size shows
 
 
@@ -60,6 +61,35 @@ async def objective(scene: Scene) -> None:
     scene.no_failure()
 
 
+async def budget(scene: Scene) -> None:
+    """A budget holds four wanted replicas to two that it pays for, gives four for more, and says what is too dear."""
+    await small.first(scene, scaling=_paid(2))
+    scene.crowd(rate=4 * PER_REPLICA)
+    await scene.until(lambda s: _wanted(s) == 2 and _pods(s) == 2, 120)
+    await asyncio.sleep(45)  # three looks of the autoscaler, which wants four
+    told = [sight.seen.get("status", {}) for sight in scene.sights("ModelDeployment")]
+    assert max(status.get("replicas", 0) for status in told) == 2
+    assert scene.says("WithinBudget") == "True"
+    held = next(c["message"] for c in scene.status["conditions"] if c["type"] == "WithinBudget")
+    await small.apply(scene, "v1", scaling=_paid(4))
+    await scene.until(lambda s: _pods(s) == 4, 120)
+    scene.note(held=held, cost_of_four=scene.status["cost"]["perHour"])
+    await small.apply(scene, "v1", scaling=_paid(0.5))
+    await scene.until(lambda s: s.ready.get("reason") == "BudgetExceeded" and s.says("WithinBudget") == "False")
+    scene.note(too_dear=scene.ready["message"])
+    scene.no_failure()
+
+
+def _paid(replicas: float) -> Object:
+    """Up to four replicas by load, and a budget that pays for so many."""
+    return {
+        "minReplicas": 1,
+        "maxReplicas": 4,
+        "metrics": [{"name": "requestsPerSecond", "target": PER_REPLICA}],
+        "budget": {"perHour": f"{replicas * PRICE:.3f}", "onExceed": "Refuse"},
+    }
+
+
 async def _share(crowd: Crowd) -> float:
     """The share of slow answers in a minute, once a new size shows."""
     await asyncio.sleep(SETTLED)
@@ -72,6 +102,10 @@ def _late(answers: list[Answer]) -> float:
 
 def _pods(scene: Scene) -> int:
     return int(scene.status.get("replicas", 0))
+
+
+def _wanted(scene: Scene) -> int:
+    return int(scene.status.get("scaling", {}).get("wanted", 0))
 
 
 def _target(scene: Scene) -> float:
