@@ -196,6 +196,17 @@ def test_at_the_most_replicas_the_target_stays_and_it_is_said_once() -> None:
     assert raised and raised.obstacle is None and raised.per_replica == "40"
 
 
+def test_at_the_most_replicas_it_is_said_where_fewer_requests_for_each_were_no_faster() -> None:
+    made = objective.learn(told(world(learned("10", began=seen("40", 1000)), most=2), 10, 1.0))
+    assert made and made.obstacle is Obstacle.NO_MORE
+    assert made.message.startswith(
+        "100.00% of 20,000 slow at 10 requests/s for each replica, and 100.00% of 1,000 at 40,"
+    )
+    assert made.message.endswith("raise maxReplicas, or look at the model, its resources, or the threshold")
+    proven = objective.learn(told(world(learned("5", began=seen("40", 1000)), most=2), 5, 1.0))
+    assert proven and proven.obstacle is Obstacle.MORE_DO_NOT_HELP and proven.per_replica == "40"
+
+
 def test_a_new_revision_takes_the_target_along_and_what_was_seen_not() -> None:
     made = objective.learn(world(learned("40", revision=V2, slow=seen("46"), obstacle="MoreDoNotHelp")))
     assert made and (made.revision, made.per_replica, made.slow, made.obstacle) == (V1, "40", None, None)

@@ -29,6 +29,7 @@ ENOUGH = 30  # slow requests in the longest span: more than the objective has is
 NEWS = 0.1  # a target that changes by less is not worth a write
 RISES = timedelta(minutes=10)
 FORGOTTEN = timedelta(hours=24)  # after that a load that was too much may be tried again
+ELSEWHERE = "look at the model, its resources, or the threshold"
 RETRIED = timedelta(hours=6)  # after that more replicas may help again
 
 
@@ -125,13 +126,14 @@ def _lower(world: World, known: Learned | None, look: Look) -> Learned | None:
     """Fewer requests for each replica, unless it has not come to that yet, or it would not help."""
     if known and known.obstacle is Obstacle.MORE_DO_NOT_HELP and world.now < read(known.since) + RETRIED:
         return known
+    began = known.began if known and not known.obstacle else None
+    deep = 2 if began and began.bad * 2 < began.total else 8
+    if known and began and _is_no_faster(began, look, deep):
+        return _give_back(world, known, (began, look))
     if _is_at_most(world):
         return _no_more(world, known, look)
     if known and look.load > float(known.per_replica) * (1 + NEWS):  # the replicas for the target are on their way
         return known
-    began = known.began if known and not known.obstacle else None
-    if known and began and _is_no_faster(began, look):
-        return _give_back(world, known, (began, look))
     fast = known.fast if known and known.fast and float(known.fast.load) < look.load else None
     least = look.load * _factor(world, look)
     made = _changed(world, known, max(least, min(float(fast.load), look.load * BELOW)) if fast else least)
@@ -146,14 +148,13 @@ def _factor(world: World, look: Look) -> float:
     return DOWN if look.plausible[0] > _most(world) else BELOW
 
 
-def _is_no_faster(began: Seen, look: Look) -> bool:
-    """As many are slow, give or take half the odds, at half the load; at an eighth where most were slow.
+def _is_no_faster(began: Seen, look: Look, times: int) -> bool:
+    """As many are slow, give or take half the odds, at so many times less load.
 
-    A replica that has far more than it bears is as slow with half of that.
+    Where most were slow it takes an eighth to say so: a replica that has far more than it bears is as slow with half.
     """
-    deep = 2 if began.bad * 2 < began.total else 8
     odds, before = look.bad / max(1, look.total - look.bad), began.bad / max(1, began.total - began.bad)
-    return look.load <= float(began.load) / deep and odds >= before / 2
+    return look.load <= float(began.load) / times and odds >= before / 2
 
 
 def _is_at_most(world: World) -> bool:
@@ -168,7 +169,10 @@ def _no_more(world: World, known: Learned | None, look: Look) -> Learned:
     """The same target, or a first one; and what stands in the way."""
     if known and known.obstacle:
         return known
-    text = f"{_said(world, look)}, and there are as many replicas as there may be: raise maxReplicas"
+    began, told, cure = known.began if known else None, _said(world, look), "raise maxReplicas"
+    if began and _is_no_faster(began, look, 2):
+        told, cure = f"{told}, and {_share(began)} at {began.load}", f"{cure}, or {ELSEWHERE}"
+    text = f"{told}, and there are as many replicas as there may be: {cure}"
     made = known or _changed(world, None, look.load * DOWN)
     return made.model_copy(update={"obstacle": Obstacle.NO_MORE, "since": spell(world.now), "message": text})
 
@@ -176,10 +180,7 @@ def _no_more(world: World, known: Learned | None, look: Look) -> Learned:
 def _give_back(world: World, known: Learned, points: tuple[Seen, Look]) -> Learned:
     """Half the load was no faster: back to where the descent began."""
     began, look = points
-    text = (
-        f"{_said(world, look)}, and {_share(began)} at {began.load}: more replicas do not help;"
-        " look at the model, its resources, or the threshold"
-    )
+    text = f"{_said(world, look)}, and {_share(began)} at {began.load}: more replicas do not help; {ELSEWHERE}"
     update = {"obstacle": Obstacle.MORE_DO_NOT_HELP, "message": text, "slow": None, "fast": None}
     return _changed(world, known, float(began.load)).model_copy(update=update)
 
