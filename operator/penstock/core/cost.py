@@ -67,8 +67,9 @@ def guarded(world: World) -> World:
     count = _needed(world)
     if price * count <= budget.amount:
         return world
+    pods = f"{count} replica{'s' if count > 1 else ''}"
     text = (
-        f"version {world.spec.model.version} needs {count} replicas of {_money(world, price)} per hour, together"
+        f"version {world.spec.model.version} needs {pods} of {_money(world, price)} per hour, together"
         f" {_money(world, price * count)}, and scaling.budget.perHour is {budget.per_hour}: raise it, or lower"
         " scaling.minReplicas or what a replica asks for"
     )
