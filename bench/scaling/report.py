@@ -119,7 +119,7 @@ def _many(case: Found | None) -> Iterator[str]:
         took = case["milliseconds"]
         yield f"## {case['models']} autoscalers\n"
         yield (
-            f"Each asks every 15 s, over TLS: {case['asked']} answers, {case['codes']}. p50 {took['p50']} ms, p95"
-            f" {took['p95']} ms, p99 {took['p99']} ms; the operator's part takes"
-            f" {100 * case['share_of_a_core']:.1f} % of a core, asking Prometheus included.\n"
+            f"Each asks every 15 s, over TLS, beside a load average of {case['about']['load']}: {case['asked']}"
+            f" answers, {case['codes']}. p50 {took['p50']} ms, p95 {took['p95']} ms, p99 {took['p99']} ms;"
+            f" the operator's part takes {100 * case['share_of_a_core']:.1f} % of a core, asking Prometheus included.\n"
         )
