@@ -38,6 +38,7 @@ STORIES: dict[str, Story] = {
     "asleep-woken": sleepers.woken,
     "asleep-rollout": sleepers.rolled_out,
     "objective": sizes.objective,
+    "objective-in-vain": sizes.in_vain,
     "budget": sizes.budget,
     "cold": lazy.cold,
     "scaled": others.scaled,
@@ -89,6 +90,7 @@ NIGHTLY = (
     "grpc",
     "asleep-rollout",
     "objective",
+    "objective-in-vain",
     "budget",
 )
 ASKED = os.environ.get("STORIES", "")

@@ -27,8 +27,7 @@ SETTLED = 75.0  # seconds after which a new size shows
 async def objective(scene: Scene) -> None:
     """Too many are slow: a target is learned, replicas follow it, at twice the load too, and it stays as load falls."""
     await small.first(scene, scaling=SCALING, held=HELD)
-    url = f"http://{scene.house.address}/v2/models/{scene.name}/infer"
-    crowd = scene.send(Crowd(url, scene.house.rows, CALM, {"Host": scene.host}, by_chance=True))
+    crowd = _strangers(scene)
     await asyncio.sleep(90)
     assert _pods(scene) == 1 and not _target(scene)
     crowd.rate, begin = BUSY, time.time()
@@ -59,6 +58,26 @@ async def objective(scene: Scene) -> None:
     assert targets == sorted(targets, reverse=True), targets
     assert scene.says("ObjectiveReachable") == "True"
     scene.no_failure()
+
+
+async def in_vain(scene: Scene) -> None:
+    """A model that is slow at any load: more replicas are tried, given back, and it is said that they do not help."""
+    await small.first(scene, scaling=SCALING | {"maxReplicas": 12}, slow=1.5 * SLOW)
+    _strangers(scene)
+    began = time.time()
+    await scene.until(lambda s: s.says("ObjectiveReachable") == "False", 900)
+    message, seconds = scene.status["objective"]["message"], time.time() - began
+    tried = max(sight.seen.get("status", {}).get("replicas", 0) for sight in scene.sights("ModelDeployment"))
+    scene.note(said=message, after=f"{seconds:.0f} s", tried=tried)
+    assert "more replicas do not help" in message, message
+    await scene.until(lambda s: 0 < _pods(s) <= 2, 240)  # the load of the minute it began in, give or take
+    scene.no_failure()
+
+
+def _strangers(scene: Scene) -> Crowd:
+    """Calm at first."""
+    url = f"http://{scene.house.address}/v2/models/{scene.name}/infer"
+    return scene.send(Crowd(url, scene.house.rows, CALM, {"Host": scene.host}, by_chance=True))
 
 
 async def budget(scene: Scene) -> None:
