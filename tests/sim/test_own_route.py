@@ -235,6 +235,24 @@ def test_rules_that_somebody_moves_are_found_again() -> None:
     run(story())
 
 
+def test_a_rule_that_is_no_longer_listed_is_left_alone_and_keeps_the_pods_that_it_still_leads_to() -> None:
+    async def story() -> None:
+        sim = await settled()
+        home = sim.status["stable"]["revision"]
+        short: Object = {"rollout": {"scaleDownDelay": "5s"}, "analysis": None}
+        sim.apply(wish("v1", "main", "old", **short))
+        await sim.run(20)
+        sim.apply(wish("v2", "main", **short))
+        await sim.run(120)
+        assert (shares(sim), shares(sim, "old")) == ({"v2": 100}, {"v1": 100})
+        assert all(sim.store.get(kind, "ml", home) for kind in ("Deployment", "Service")), "requests lead nowhere"
+        change(sim, lambda live: live["spec"]["rules"][2].update(backendRefs=[{"name": "docs", "port": 9}]))
+        await sim.run(60)
+        assert not any(sim.store.get(kind, "ml", home) for kind in ("Deployment", "Service"))
+
+    run(story())
+
+
 def test_a_deleted_wish_leaves_the_route_as_it_is() -> None:
     async def story() -> None:
         sim = await settled()

@@ -64,6 +64,23 @@ def test_a_target_is_learned_with_two_writes_and_what_is_settled_costs_none() ->
     run(story())
 
 
+def test_another_season_is_asked_for_and_told_at_once() -> None:
+    async def story() -> None:
+        there = World()
+        sim = Sim(metrics=there.answer)
+        metrics = [{"name": "requestsPerSecond", "target": 20}]
+        sim.apply(model("v1", scaling={"maxReplicas": 20, "metrics": metrics, "predictive": {"history": 2}}))
+        await sim.run(60)
+        assert sim.status["forecast"]["message"].endswith("at this time of the last 2 weeks")
+        asked = there.moments("Query")
+        sim.apply(model("v1", scaling={"maxReplicas": 20, "metrics": metrics, "predictive": {"season": "Day", "history": 2}}))
+        await sim.run(10)
+        assert sim.status["forecast"]["message"].endswith("at this time of the last 2 days")
+        assert there.moments("Query") == asked + 1
+
+    run(story())
+
+
 def test_an_operator_that_is_killed_goes_on_from_status() -> None:
     async def story() -> None:
         there = World()

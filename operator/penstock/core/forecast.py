@@ -33,11 +33,12 @@ LOAD = (
 
 @dataclass(frozen=True)
 class Memory:
-    """The last answers: when they came, and when the source was asked last."""
+    """The last answers: when they came, when the source was asked last, and for which wish."""
 
     asked: datetime
     heard: datetime
     answers: tuple[Answer, ...] = ()
+    wish: Predictive | None = None
 
 
 NOTHING = Memory(datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC))
@@ -74,11 +75,17 @@ def questions(world: World) -> list[Question]:
     return [Question(_source(world), world.namespace, arm, None, end - ahead, end) for end in ends]
 
 
+def recalled(world: World, known: Memory) -> Memory:
+    """What is known; answers for another wish count for nothing."""
+    wish = _wish(world)
+    return known if known.wish == wish else replace(NOTHING, wish=wish)
+
+
 def remembered(before: Memory, now: datetime, answers: tuple[Answer, ...]) -> Memory:
     """The new answers, or those before where all the new ones are silence and those are not too old."""
     heard = any(not isinstance(each, Silence) for each in answers)
     if heard or now - before.heard > KEPT or len(before.answers) != len(answers):
-        return Memory(now, now, answers)
+        return replace(before, asked=now, heard=now, answers=answers)
     return replace(before, asked=now)
 
 
@@ -93,12 +100,12 @@ def expect(world: World) -> Forecast | None:
     if len(loads) < FEWEST:
         why = next((f": {each.message}" for each in world.recalled if isinstance(each, Silence)), "")
         text = f"no forecast: {len(loads)} of the last {_seasons(wish)} known{why}"
-        return _news(before, Forecast(message=text[:1024]))
+        return _news(world, Forecast(message=text[:1024]))
     load = quantile(loads, limit(wish.quantile))
     count = replicas(load, metric.wanted)
     told = ", ".join(f"{each:.3g}" for each in loads)
     text = f"{count} replicas for {load:.3g} requests/s: {told} at this time of the last {_seasons(wish)}"
-    return _news(before, Forecast(replicas=count, message=text[:1024]))
+    return _news(world, Forecast(replicas=count, message=text[:1024]))
 
 
 def quantile(values: Sequence[float], part: float) -> float:
@@ -114,9 +121,12 @@ def replicas(load: float, target: float) -> int:
     return ceil(round(load / target, 6))
 
 
-def _news(before: Forecast | None, made: Forecast) -> Forecast:
-    """What is worth telling: more replicas, or fewer by more than a tenth."""
-    if not before or bool(before.replicas) != bool(made.replicas):
+def _news(world: World, made: Forecast) -> Forecast:
+    """What is worth telling: more replicas, or fewer by more than a tenth; or the same from other days or weeks."""
+    before, wish = world.status.forecast, _wish(world)
+    if not before or not wish or bool(before.replicas) != bool(made.replicas):
+        return made
+    if f"the last {_seasons(wish)}" not in before.message:
         return made
     return before if before.replicas * STEADY <= made.replicas <= before.replicas else made
 

@@ -214,7 +214,7 @@ class Loop:
 
     async def recall(self, key: Key, world: World) -> World:
         """The world with the loads of the past, which are asked for anew every few minutes."""
-        due, known = forecast.questions(world), self.recalled.get(key, forecast.NOTHING)
+        due, known = forecast.questions(world), forecast.recalled(world, self.recalled.get(key, forecast.NOTHING))
         if due and abs(world.now - known.asked) >= forecast.EVERY * 0.9:
             answers = await self._answers(dict(enumerate(due)), LONGEST_WAIT)
             known = forecast.remembered(known, world.now, tuple(answers[index] for index in range(len(due))))

@@ -50,7 +50,8 @@ def find_routes(labelled: list[Child], key: Key, uid: str, traffic: Traffic) -> 
     return Routes(
         now,
         formers=tuple(seen.traffic for seen in old if seen.traffic),
-        named_elsewhere=_named(c for c in others if c.name not in (preview(key[1]), named(key[1]))),
+        named_elsewhere=_named(c for c in others if c.name not in (preview(key[1]), named(key[1])))
+        | _left(child, traffic),
         beside=beside,
         fault=Problem(Reason.CONFLICT, fault) if fault else None,
     )
@@ -79,6 +80,14 @@ def _named(others: Iterable[Child]) -> frozenset[str]:
     for seen in (c.seen for c in others if isinstance(c.seen, RouteSeen)):
         found |= {*seen.weights, seen.cohort, (seen.mirror or ("",))[0]}.union(*seen.rules.values())
     return frozenset(found - {""})
+
+
+def _left(child: Child | None, traffic: Traffic) -> frozenset[str]:
+    """All that the present route of somebody else's names in rules that the wish does not list, or no longer lists."""
+    seen = _seen(child) if child else None
+    if not seen or not traffic.route:
+        return frozenset()
+    return frozenset().union(*(rule for name, rule in seen.rules.items() if name not in traffic.route.rules))
 
 
 def _kept_from_us(child: Child | None, key: Key, place: tuple[str, str]) -> str:
