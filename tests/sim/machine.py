@@ -85,6 +85,7 @@ class Sim:
     gateway: bool = True
     metrics: Callable[["Sim", Question], Answer] | None = None
     platform: Platform = field(default_factory=Platform)
+    sources: Sequence[str] = ("default",)
 
     def __post_init__(self) -> None:
         self.store = Store(wall=self.now)
@@ -111,7 +112,8 @@ class Sim:
         self.kube = self.connect()
         self.queue = Queue(asyncio.get_running_loop().time, random.Random(1))
         self.watch = Watch(self.kube, Cache(), self.queue, None)  # type: ignore[arg-type]
-        parts = (self.kube, self.watch.cache, self.queue, {"default": self}, Telemetry(), self.now)
+        sources = dict.fromkeys(self.sources, self)
+        parts = (self.kube, self.watch.cache, self.queue, sources, Telemetry(), self.now)
         self.loop = Loop(*parts, platform=self.platform)  # type: ignore[arg-type]
         self.tasks = [asyncio.ensure_future(t) for t in (self.watch.keep(), self.loop.work(), self.loop.work())]
 

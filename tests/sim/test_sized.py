@@ -73,7 +73,9 @@ def test_another_season_is_asked_for_and_told_at_once() -> None:
         await sim.run(60)
         assert sim.status["forecast"]["message"].endswith("at this time of the last 2 weeks")
         asked = there.moments("Query")
-        sim.apply(model("v1", scaling={"maxReplicas": 20, "metrics": metrics, "predictive": {"season": "Day", "history": 2}}))
+        sim.apply(
+            model("v1", scaling={"maxReplicas": 20, "metrics": metrics, "predictive": {"season": "Day", "history": 2}})
+        )
         await sim.run(10)
         assert sim.status["forecast"]["message"].endswith("at this time of the last 2 days")
         assert there.moments("Query") == asked + 1

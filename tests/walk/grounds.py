@@ -19,11 +19,14 @@ ERRORS: Object = {"name": "errorRate", "max": "2%"}
 STEPS: list[Object] = [{"weight": 5, "duration": "10s"}, {"weight": 50, "duration": "10s"}]
 APPROVAL: Object = {"groups": ["team"], "minApprovals": 2, "maxAge": "20s", "onTimeout": "Promote"}
 EACH_WEEK: Object = {"days": ["Saturday"], "start": "12:00", "duration": "2h", "timeZone": "UTC"}
-WHOLE_DAYS: Object = {"from": "2026-11-21", "to": "2026-11-22", "timeZone": "UTC"}
+WHOLE_DAYS: Object = {"from": "2026-11-20", "to": "2026-11-22", "timeZone": "UTC"}
 RULES: Object = {
     "stabilizationWindowSeconds": 60,
     "selectPolicy": "Min",
-    "policies": [{"type": "Pods", "value": 4, "periodSeconds": 60}, {"type": "Percent", "value": 50, "periodSeconds": 60}],
+    "policies": [
+        {"type": "Pods", "value": 4, "periodSeconds": 60},
+        {"type": "Percent", "value": 50, "periodSeconds": 60},
+    ],
 }
 LIVE: Object = {"minReplicas": 2, "maxReplicas": 6, "metrics": [{"name": "requestsPerSecond", "target": 50}]}
 
@@ -86,6 +89,8 @@ GROUNDS: dict[str, Object] = {
         predictive={"season": "Day", "history": 2, "quantile": "90%", "lead": "10m"},
         budget={"perHour": "50", "onExceed": "Refuse"},
     ),
+    "bounded": _scaled(),
+    "dear": _scaled(budget={"perHour": "1", "onExceed": "Warn"}),
     "paced": _scaled(behavior={way: {"selectPolicy": "Min"} for way in ("scaleUp", "scaleDown")}),
     "weekly": _scaled(schedules=[EACH_WEEK | {"minReplicas": 3, "maxReplicas": 8}]),
     "dated": _scaled(schedules=[WHOLE_DAYS | {"minReplicas": 3, "maxReplicas": 8}]),
@@ -149,7 +154,7 @@ GROUNDS: dict[str, Object] = {
     "frozen-days": _tried(canary={"steps": STEPS}, freeze=[WHOLE_DAYS]),
     "judged": _judged(ERRORS | {"errorBudget": "1m", "source": "default"}, warmup="5s", alpha="5%", source="default"),
     "silent": _judged(ERRORS | {"noData": "Fail", "noDataFor": "10s"}),
-    "quiet": _judged(ERRORS | {"noData": "Fail"}),
+    "quiet": _judged(ERRORS | {"noData": "Fail"}) | {"rollout": {"canary": {"steps": STEPS}, "deadline": "8m"}},
     "compared": _judged({"name": "errorRate", "compare": "Stable", "tolerance": "2"}),
     "slow-judged": _judged({"name": "slowRate", "threshold": "100ms", "max": "1%"}),
     "ratio": _judged({"name": "own", "ratio": COUNTERS, "max": "5%"}),
@@ -169,8 +174,9 @@ OF: dict[str, str] = {
     "runtime": "pods",
     "server.warmup.request": "warmed",
     "server.warmup.count": "custom",
-    "scaling.minReplicas": "weekly",
-    "scaling.maxReplicas": "weekly",
+    "scaling.minReplicas": "bounded",
+    "scaling.maxReplicas": "bounded",
+    "analysis.source": "silent",
     "scaling.metrics[].name": "counted",
     "scaling.metrics[].target": "counted",
     "scaling.behavior.scaleUp.selectPolicy": "paced",
@@ -187,6 +193,11 @@ OF: dict[str, str] = {
     "rollout.canary.steps[].duration": "canary",
     "analysis.interval": "judged",
     "analysis.minRequests": "judged",
+}
+TRIED: dict[str, str] = {  # where it acts, if that is not where it is walked
+    "scaling.budget.onExceed": "dear",  # what serves already goes on, so no path may lead there
+    "model.format": "bounded",
+    "runtime": "bounded",
 }
 WHICH: dict[str, int] = {"analysis.metrics[].dryRun": 1}  # the item of the last list, where it is not the first
 

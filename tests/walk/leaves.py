@@ -67,8 +67,8 @@ BY_PATTERN: dict[str, list[Any]] = {
 # What the schema cannot say: that something must exist (in `grounds`), fit another field, or be one of few words.
 METRICS = ["one_total", "two_total|three_total", "n" * 256]
 MATCHERS = ['code="500"', 'code=~"5..", method!="GET"']
-DURING = ["1h", "30m", "168h"]
-DAYS = ["2026-11-21", "2026-12-24"]
+DURING = ["1h", "10m", "168h"]
+FROM, TO = ["2026-11-20", "2026-11-22"], ["2026-12-24", "2026-11-20"]  # it is the 21st
 GOOD: dict[str, list[Any]] = {
     "model.version": ["v7", "ü 7", "x" * 63],
     "model.format": ["sklearn", "xgboost"],
@@ -101,8 +101,8 @@ GOOD: dict[str, list[Any]] = {
     "scaling.schedules[].minReplicas": [1, 4, 6],
     "scaling.schedules[].maxReplicas": [6, 9, 1000],
     "scaling.schedules[].duration": DURING,
-    "scaling.schedules[].from": DAYS[:1] + ["2026-11-20"],
-    "scaling.schedules[].to": DAYS,
+    "scaling.schedules[].from": FROM,
+    "scaling.schedules[].to": TO,
     "scaling.schedules[].start": ["12:00", "18:30", "23:59"],
     "scaling.schedules[].timeZone": ["UTC", "Europe/Berlin", "Asia/Kolkata"],
     "scaling.scaleToZero.idleFor": ["1m", "5m", "99999h"],
@@ -140,8 +140,8 @@ GOOD: dict[str, list[Any]] = {
     "rollout.canary.steps[].weight": [1, 5, 40],
     "rollout.canary.steps[].capacity": ["50%", "62.5%", "100%"],
     "rollout.freeze[].duration": DURING,
-    "rollout.freeze[].from": DAYS[:1] + ["2026-11-20"],
-    "rollout.freeze[].to": DAYS,
+    "rollout.freeze[].from": FROM,
+    "rollout.freeze[].to": TO,
     "rollout.freeze[].start": ["12:00", "12:10", "23:59"],
     "rollout.freeze[].timeZone": ["UTC", "Europe/Berlin", "Asia/Kolkata"],
     "analysis.source": ["default", "other"],

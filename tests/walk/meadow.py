@@ -12,11 +12,27 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from penstock.model.measure import Answer, Counts, Gauge, Groups, Histogram, Levels, Query, Question, Rate, Ratio, Shapes, Silence
+from penstock.core.load import Wanted
+from penstock.model.measure import (
+    Answer,
+    Counts,
+    Gauge,
+    Groups,
+    Histogram,
+    Levels,
+    Query,
+    Question,
+    Rate,
+    Ratio,
+    Shapes,
+    Silence,
+)
 from penstock.model.names import ANNOTATION_APPLIED
 from penstock.model.platform import Fence, Platform, Prices, TokenIssuer
 from penstock.model.schedule import spell
+from penstock.routing import ROUTES
 from penstock.model.sinks import Sink
+from penstock.shell.meter import Meter
 from tests.sim.machine import RUNTIME, Nature, Object, Sim
 from tests.sim.noted import Ear
 from tests.walk.dry import deployment
@@ -85,10 +101,14 @@ def own_route() -> Object:
 
 def runtimes() -> list[Object]:
     """Two servers, each for a format of its own."""
-    return [
-        RUNTIME | {"metadata": {"name": name}, "spec": RUNTIME["spec"] | {"formats": [kind], "container": CONTAINER}}
-        for name, kind in (("mlserver", "sklearn"), ("other", "xgboost"))
-    ]
+    made = []
+    for name, kind in (("mlserver", "sklearn"), ("other", "xgboost")):
+        container = CONTAINER | {"image": f"{name}:1"}
+        made.append(
+            RUNTIME
+            | {"metadata": {"name": name}, "spec": RUNTIME["spec"] | {"formats": [kind], "container": container}}
+        )
+    return made
 
 
 @dataclass
@@ -97,6 +117,7 @@ class Meadow(Sim):
 
     weather: Weather = field(default_factory=Weather)
     platform: Platform = PLATFORM
+    sources: Sequence[str] = ("default", "other")
     second: str = "v2"  # the version that the weather is about
 
     def __post_init__(self) -> None:
@@ -111,10 +132,9 @@ class Meadow(Sim):
         self.store.subscribe(self._note)
 
     def start_operator(self) -> None:
-        """With two metric sources, both this one, and an ear for its bugs, of which it only tells."""
+        """With an ear for its bugs, of which it only tells."""
         super().start_operator()
         self.loop.telemetry.bugs = self.ear  # type: ignore[assignment]
-        self.loop.sources |= {"other": self}  # type: ignore[operator]
 
     def want(self, spec: Object) -> None:
         """What `kubectl apply` does."""
@@ -173,7 +193,11 @@ class Meadow(Sim):
             if each["type"] == "External"
         ]
         active = {"type": "ScalingActive", "status": str(not self.weather.blind), "reason": "X", "message": "m"}
-        said = {"desiredReplicas": 1, "currentMetrics": seen, "conditions": [active | {"lastTransitionTime": spell(self.now())}]}
+        said = {
+            "desiredReplicas": 1,
+            "currentMetrics": seen,
+            "conditions": [active | {"lastTransitionTime": spell(self.now())}],
+        }
         self._size(name, live["spec"])
         known = live.get("status", {})
         if known.get("currentMetrics") != seen:
@@ -213,6 +237,9 @@ class Meadow(Sim):
                 return Shapes(("0.1", "+Inf"), (total - bad, bad), (total, 0))
             case Rate():
                 return Levels((RPS,), pods=2) if seconds else Levels(())
+            case Query(text=text) if "max_over_time" in text:  # the load of earlier days
+                days = (self.now() - question.end).total_seconds() / 86400
+                return Levels((50 + round(days) * 20.0,))
             case Gauge() | Query():
                 return Levels((1 - rate,)) if seconds else Levels(())
 
@@ -234,8 +261,6 @@ class Meadow(Sim):
         for kind, name in (("HTTPRoute", "churn"), ("GRPCRoute", "churn"), ("VirtualService", "churn")):
             live = self.store.get(kind, "ml", name)
             if live:
-                from penstock.routing import ROUTES
-
                 return dict(ROUTES[kind].read(live).weights)
         apex = self.store.get("Service", "ml", "churn")
         selector = (apex or {}).get("spec", {}).get("selector") or {}
@@ -247,11 +272,22 @@ class Meadow(Sim):
         names = [labels["penstock.dev/revision"] for labels in pods if "penstock.dev/revision" in labels]
         return {name: round(100 * names.count(name) / len(names)) for name in set(names)}
 
+    async def read_live_values(self) -> None:
+        """What autoscalers read of live metrics, and what is asked for it."""
+        meter = Meter(self.watch.cache, self.loop.batches, self.now)
+        for scaler in self.store.list("HorizontalPodAutoscaler", "ml"):
+            for each in scaler["spec"]["metrics"]:
+                if each["type"] == "External":
+                    name = scaler["metadata"]["name"]
+                    self.asked.append(repr(await meter.read(Wanted("ml", name, each["external"]["metric"]["name"]))))
+
     # what came of it
 
     def _note(self, change: str, live: Object) -> None:
         if live["kind"] in (*OURS, "ModelDeployment"):
-            self.noted.append(json.dumps([f"{asyncio.get_running_loop().time():.1f}", change, plain(live)], sort_keys=True))
+            self.noted.append(
+                json.dumps([f"{asyncio.get_running_loop().time():.1f}", change, plain(live)], sort_keys=True)
+            )
 
     def trace(self) -> str:
         """All that was written and asked, in order, with revisions by number."""
@@ -263,10 +299,21 @@ class Meadow(Sim):
         lives = [live for live in lives if live["kind"] != "ControllerRevision" or self._is_used(live)]
         scaled = {live["metadata"]["name"] for live in lives if live["kind"] == "HorizontalPodAutoscaler"}
         found = {f"{live['kind']} {live['metadata']['name']}": _end_of(live, scaled) for live in lives}
-        kept = ("stable", "candidate", "replicas", "url", "next", "conditions", "cost", "forecast", "sleep")
+        self._keep_to_listed(found)
+        kept = ("stable", "candidate", "replicas", "url", "next", "conditions", "cost", "sleep")
         told = {key: self.status[key] for key in kept if key in self.status}
-        told["conditions"] = [{k: c.get(k) for k in ("type", "status", "reason", "message")} for c in told["conditions"]]
+        told["forecast"] = self.status.get("forecast", {}).get("replicas")  # its words stay while that number does
+        told["conditions"] = [
+            {k: c.get(k) for k in ("type", "status", "reason", "message")} for c in told["conditions"]
+        ]
         return found | {"status": told}
+
+    def _keep_to_listed(self, found: Object) -> None:
+        """Of somebody's route the rules that are ours to set; what is no longer listed stays as it was."""
+        wish = self.store.get("ModelDeployment", "ml", "churn")
+        listed = (wish or {})["spec"].get("traffic", {}).get("route", {}).get("rules", [])
+        theirs = found["HTTPRoute churn-route"]
+        theirs["spec"] = {"rules": [rule for rule in theirs["spec"]["rules"] if rule["name"] in listed]}
 
     def _is_used(self, record: Object) -> bool:
         """Records of earlier revisions stay for a while, for undo."""
