@@ -167,15 +167,7 @@ for _source in ("scaling.metrics[].source", "scaling.objective.source"):
 
 # Without them the wish is none: a rule across fields holds them in their ground. The API server is asked whether that is so.
 HELD = frozenset(
-    """
-    pod.tolerations[].key scaling.maxReplicas scaling.metrics[].threshold scaling.schedules[].start
-    scaling.schedules[].duration scaling.schedules[].from scaling.schedules[].to traffic.policy.jwt.provider
-    traffic.policy.jwt.issuer rollout.shadow.approval.maxAge rollout.abTest.match[].header rollout.abTest.match[].cookie
-    rollout.abTest.match[].query rollout.abTest.approval.maxAge rollout.canary.steps[].approval.maxAge
-    rollout.blueGreen.approval.maxAge rollout.freeze[].start rollout.freeze[].duration rollout.freeze[].from
-    rollout.freeze[].to analysis.metrics[].ratio.by analysis.metrics[].max analysis.metrics[].compare
-    analysis.metrics[].maxDisparity analysis.metrics[].threshold
-    """.split()
+    ["pod.tolerations[].key", "scaling.maxReplicas", "scaling.metrics[].threshold", "scaling.schedules[].start", "scaling.schedules[].duration", "scaling.schedules[].from", "scaling.schedules[].to", "traffic.policy.jwt.provider", "traffic.policy.jwt.issuer", "rollout.shadow.approval.maxAge", "rollout.abTest.match[].header", "rollout.abTest.match[].cookie", "rollout.abTest.match[].query", "rollout.abTest.approval.maxAge", "rollout.canary.steps[].approval.maxAge", "rollout.blueGreen.approval.maxAge", "rollout.freeze[].start", "rollout.freeze[].duration", "rollout.freeze[].from", "rollout.freeze[].to", "analysis.metrics[].ratio.by", "analysis.metrics[].max", "analysis.metrics[].compare", "analysis.metrics[].maxDisparity", "analysis.metrics[].threshold"]
 )
 # Leaves that cannot be walked, and why.
 UNWALKED = {

@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
 from penstock.core.load import Wanted
 from penstock.model.measure import (
@@ -30,8 +29,8 @@ from penstock.model.measure import (
 from penstock.model.names import ANNOTATION_APPLIED
 from penstock.model.platform import Fence, Platform, Prices, TokenIssuer
 from penstock.model.schedule import spell
-from penstock.routing import ROUTES
 from penstock.model.sinks import Sink
+from penstock.routing import ROUTES
 from penstock.shell.meter import Meter
 from tests.sim.machine import RUNTIME, Nature, Object, Sim
 from tests.sim.noted import Ear

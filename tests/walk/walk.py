@@ -8,7 +8,6 @@ Three laws, each of which gives its findings as text:
 - *declared is real*: two values of a leaf differ in something that is written or asked, in some weather.
 """
 
-import asyncio
 import json
 from collections.abc import Iterator
 from functools import cache
