@@ -73,11 +73,18 @@ def make_command(folder: Path, kubeconfig: Path, settings: dict[str, object], so
 
 @contextmanager
 def running_operator(
-    kubeconfig: Path, namespace: str = "", lease_namespace: str = "default", source: str = "http://127.0.0.1:9"
+    kubeconfig: Path,
+    namespace: str = "",
+    lease_namespace: str = "default",
+    source: str = "http://127.0.0.1:9",
+    auth: dict[str, object] | None = None,
 ) -> Iterator[Running]:
     """Started, seen to have read the whole cluster, and stopped by SIGTERM, which must end it with exit code 0."""
     with tempfile.TemporaryDirectory() as folder:
-        made, log = make_command(Path(folder), kubeconfig, {"namespace": namespace}, source), Path(folder, "log.jsonl")
+        told: dict[str, object] = {"namespace": namespace}
+        if auth:
+            told["metricSources"] = {"default": {"type": "prometheus", "url": source, "timeout": "1s", "auth": auth}}
+        made, log = make_command(Path(folder), kubeconfig, told, source), Path(folder, "log.jsonl")
         environment = made.environment | {"POD_NAMESPACE": lease_namespace}
         with log.open("wb") as out:
             process = subprocess.Popen(made.words, stdout=out, stderr=subprocess.STDOUT, env=environment)

@@ -29,8 +29,8 @@ def _report(steps: list[int], weathers: dict[str, str], found: list[str]) -> str
     counted = {weather: list(weathers.values()).count(weather) for weather in dict.fromkeys(weathers.values())}
     return f"""# Schema walk
 
-Written by `tests/nightly/test_schema_walk.py`; how it walks is in `tests/walk`. On the API in memory, with every gateway,
-runtime, ConfigMap and source that a wish can name.
+Written by `tests/nightly/test_schema_walk.py`; how it walks is in `tests/walk`. On the API in memory, with every
+gateway, runtime, ConfigMap and source that a wish can name.
 
 | what | how many |
 |---|---|
@@ -38,7 +38,7 @@ runtime, ConfigMap and source that a wish can name.
 | walked | {len(walked())} |
 | transitions of one leaf: without it, each value, the first again, without it | {steps[0]} |
 | transitions along {PATHS} random paths through several leaves | {steps[1]} |
-| values that the schema refuses, each set, named by `Ready` and put right again (two transitions each) | {2 * refused} |
+| values that the schema refuses, each set, named and put right again | {2 * refused} |
 | findings | {len(found)} |
 
 - Path independence: each end equals the one of a fresh object with the same spec: objects, conditions, what is stable.
@@ -50,9 +50,9 @@ Not walked:
 
 {chr(10).join(f"- `{name}`: {why}." for name, why in UNWALKED.items())}
 
-What depends on the path on purpose, and is left out of the comparison: records of earlier revisions (for undo), the number of a
-revision, replicas that an autoscaler has set, history and times in status, the words of a forecast whose number stays, rules of
-somebody else's route that are no longer listed.
+What depends on the path on purpose, and is not compared: records of earlier revisions (for undo), the number of a
+revision, replicas that an autoscaler has set, history and times in status, the words of a forecast whose number stays,
+rules of somebody else's route that are no longer listed.
 
 {"Nothing was found." if not found else chr(10).join(f"- {each}" for each in found)}
 """

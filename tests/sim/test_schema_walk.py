@@ -1,4 +1,4 @@
-"""Every field of a ModelDeployment, one after another; the whole walk, with more values and longer paths, is nightly."""
+"""Every field of a ModelDeployment, one after another; with all values, and along random paths, at night."""
 
 import pytest
 

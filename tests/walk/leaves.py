@@ -1,4 +1,4 @@
-"""The leaves of the CRD's spec, and values for each: good ones at and inside the bounds, and ones that the schema refuses.
+"""The leaves of the CRD's spec, and values for each: good ones at and inside the bounds, ones that the schema refuses.
 
 Values come from type, bounds, enum and pattern. What a schema cannot say (that a threshold must be a bucket bound, that
 a claim must exist) is in the small tables below, by leaf.
@@ -165,14 +165,40 @@ GOOD["analysis.metrics[].shift.histogram.name"] = ["one", "n" * 256]
 for _source in ("scaling.metrics[].source", "scaling.objective.source"):
     GOOD[_source] = ["default", "other"]
 
-# Without them the wish is none: a rule across fields holds them in their ground. The API server is asked whether that is so.
+# A rule across fields holds them where they are walked. Whether it does, a test asks the API server.
 HELD = frozenset(
-    ["pod.tolerations[].key", "scaling.maxReplicas", "scaling.metrics[].threshold", "scaling.schedules[].start", "scaling.schedules[].duration", "scaling.schedules[].from", "scaling.schedules[].to", "traffic.policy.jwt.provider", "traffic.policy.jwt.issuer", "rollout.shadow.approval.maxAge", "rollout.abTest.match[].header", "rollout.abTest.match[].cookie", "rollout.abTest.match[].query", "rollout.abTest.approval.maxAge", "rollout.canary.steps[].approval.maxAge", "rollout.blueGreen.approval.maxAge", "rollout.freeze[].start", "rollout.freeze[].duration", "rollout.freeze[].from", "rollout.freeze[].to", "analysis.metrics[].ratio.by", "analysis.metrics[].max", "analysis.metrics[].compare", "analysis.metrics[].maxDisparity", "analysis.metrics[].threshold"]
+    {
+        "pod.tolerations[].key",
+        "scaling.maxReplicas",
+        "scaling.metrics[].threshold",
+        "scaling.schedules[].start",
+        "scaling.schedules[].duration",
+        "scaling.schedules[].from",
+        "scaling.schedules[].to",
+        "traffic.policy.jwt.provider",
+        "traffic.policy.jwt.issuer",
+        "rollout.shadow.approval.maxAge",
+        "rollout.abTest.match[].header",
+        "rollout.abTest.match[].cookie",
+        "rollout.abTest.match[].query",
+        "rollout.abTest.approval.maxAge",
+        "rollout.canary.steps[].approval.maxAge",
+        "rollout.blueGreen.approval.maxAge",
+        "rollout.freeze[].start",
+        "rollout.freeze[].duration",
+        "rollout.freeze[].from",
+        "rollout.freeze[].to",
+        "analysis.metrics[].ratio.by",
+        "analysis.metrics[].max",
+        "analysis.metrics[].compare",
+        "analysis.metrics[].maxDisparity",
+        "analysis.metrics[].threshold",
+    }
 )
 # Leaves that cannot be walked, and why.
 UNWALKED = {
     "scaling.metrics[].ratio.by": "the API server refuses every value: an autoscaler follows one number, not groups",
-    "analysis.metrics[].compare": "has one value, Stable, and stands where max does not: there is nothing to go to and from",
+    "analysis.metrics[].compare": "has one value, Stable, and stands where max does not: no other to go to",
 }
 
 

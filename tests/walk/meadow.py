@@ -228,19 +228,17 @@ class Meadow(Sim):
         rate, total = self._rate(question.candidate.revision), round(RPS * seconds)
         bad = round(total * rate)
         match question.candidate.measure:
-            case Ratio(by=by) if by:
-                return Groups({"old": (bad, total), "young": (0, total)} if total else {})
-            case Ratio():
-                return Counts(bad, total, 0, total if question.stable else 0)
+            case Ratio(by=by):
+                groups = {"old": (bad, total), "young": (0, total)} if total else {}
+                return Groups(groups) if by else Counts(bad, total, 0, total if question.stable else 0)
             case Histogram():
                 return Shapes(("0.1", "+Inf"), (total - bad, bad), (total, 0))
             case Rate():
                 return Levels((RPS,), pods=2) if seconds else Levels(())
-            case Query(text=text) if "max_over_time" in text:  # the load of earlier days
-                days = (self.now() - question.end).total_seconds() / 86400
-                return Levels((50 + round(days) * 20.0,))
             case Gauge() | Query():
-                return Levels((1 - rate,)) if seconds else Levels(())
+                days = round((self.now() - question.end).total_seconds() / 86400)
+                value = 50 + days * 20.0 if days else 1 - rate  # of earlier days the load is asked for
+                return Levels((value,) if seconds else ())
 
     def _rate(self, revision: str) -> float:
         mine = self.version_of(revision) == self.second
