@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 export PENSTOCK_CACHE
 export PYTHONPATH := operator:.
 
-.PHONY: help up down demo test verify unit integration e2e lint nightly bench generate lock venv
+.PHONY: help up down demo test verify unit integration e2e lint nightly bench generate lock sbom scan venv
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -71,3 +71,11 @@ generate: venv ## CRDs and reference pages from the code
 lock: venv ## pin every package again
 	@$(VENV)/bin/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --strip-extras -o requirements.lock pyproject.toml
 	@$(VENV)/bin/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --strip-extras --allow-unsafe --extra dev --extra demo -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+sbom: venv ## what the operator's image holds, as CycloneDX: dist/sbom.json
+	@mkdir -p dist && PYTHONWARNINGS=ignore $(VENV)/bin/cyclonedx-py requirements --pyproject pyproject.toml --short-PURLs \
+	  --output-reproducible --validate -o dist/sbom.json requirements.lock
+
+scan: venv ## known vulnerabilities of what the image holds; fails where the advisory service does not answer
+	@$(VENV)/bin/pip-audit --strict --progress-spinner off --require-hashes --disable-pip -r requirements.lock || { \
+	  echo "scan: a package is vulnerable, or the advisory service did not answer for it: nothing is shown to be safe"; exit 1; }
