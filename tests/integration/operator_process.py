@@ -95,8 +95,17 @@ def running_operator(
         finally:
             killed = process.poll() == -signal.SIGKILL
             process.terminate()
-            code = process.wait(timeout=20)
+            code = _ended(process, log)
         assert killed or code == 0, log.read_text()[-4000:]
+
+
+def _ended(process: subprocess.Popen[bytes], log: Path) -> int:
+    """The exit code; with its last words where it does not end in time."""
+    try:
+        return process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise AssertionError(f"SIGTERM has not ended it: {log.read_text()[-4000:]}") from None
 
 
 def _await_synchronised(running: Running) -> None:

@@ -27,7 +27,13 @@ ANSWERS: list[tuple[int, Any]] = [
     (200, {"status": "error", "errorType": BODY, "error": BODY}),
     (200, {"status": "success", "warnings": [BODY], "data": {"resultType": "matrix", "result": []}}),
     (200, {"status": "success", "data": {"resultType": BODY, "result": [{BODY: BODY}]}}),
-    (200, {"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {BODY: BODY}, "values": [[1, BODY]]}]}}),
+    (
+        200,
+        {
+            "status": "success",
+            "data": {"resultType": "matrix", "result": [{"metric": {BODY: BODY}, "values": [[1, BODY]]}]},
+        },
+    ),
     (302, BODY),
     (400, {"status": "error", "errorType": "bad_data", "error": BODY}),
     (401, BODY),

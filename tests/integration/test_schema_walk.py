@@ -3,11 +3,10 @@
 import asyncio
 
 from tests.conftest import ControlPlane
-from tests.integration.test_rollout import Scene, operator, scene
 from tests.walk.dry import refusals
 from tests.walk.grounds import GROUNDS, UNSET, ground_of, planted
 from tests.walk.leaves import HELD, bad, can_go, good
-from tests.walk.real import reachable, walk
+from tests.walk.real import reachable, there_and_away, walked_on
 from tests.walk.walk import walked
 
 
@@ -28,13 +27,6 @@ def test_the_schema_takes_every_good_value_and_refuses_every_other(control_plane
     assert wrong == [] and len(asked) > 1000
 
 
-def test_a_field_that_comes_again_finds_what_it_left(control_plane: ControlPlane) -> None:
-    async def story(made: Scene) -> list[str]:
-        with operator(made):
-            return await walk(made, reachable()[::9])
-
-    async def whole() -> list[str]:
-        async with scene(control_plane, "walk") as made:
-            return await story(made)
-
-    assert asyncio.run(whole()) == []
+def test_a_field_that_is_taken_away_leaves_what_was_there_before(control_plane: ControlPlane) -> None:
+    found = walked_on(control_plane, "walk", reachable()[::9], there_and_away)
+    assert not found, "\n".join(found)

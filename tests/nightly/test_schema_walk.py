@@ -1,12 +1,20 @@
-"""The whole walk through the schema, on the API in memory; what it met goes into docs/reports/schema-walk.md."""
+"""The whole walk through the schema; what it met on the API in memory goes into docs/reports/schema-walk.md."""
 
 from pathlib import Path
 
+from tests.conftest import ControlPlane
 from tests.walk.leaves import UNWALKED, bad, leaves
+from tests.walk.real import reachable, walked_on
 from tests.walk.walk import acts, along, crossings, detour, path_of, walked
 
 REPORT = Path(__file__).parents[2] / "docs" / "reports" / "schema-walk.md"
 PATHS = 500  # random ones, through several leaves
+
+
+def test_the_walk_on_a_real_api_server(control_plane: ControlPlane) -> None:
+    assert 4 * len(reachable()) >= 300
+    found = walked_on(control_plane, "walk", reachable())
+    assert not found, "\n".join(found)
 
 
 def test_the_whole_walk() -> None:

@@ -8,10 +8,11 @@ part, and pods that are only pretended.
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from tests.integration.test_rollout import Scene
+from tests.conftest import ControlPlane
+from tests.integration.test_rollout import Scene, operator, scene
 from tests.walk.dry import deployment
 from tests.walk.grounds import GROUNDS, ground_of, planted
 from tests.walk.leaves import Leaf, good
@@ -19,7 +20,7 @@ from tests.walk.meadow import OURS, config, plain, runtimes
 from tests.walk.walk import bare, differences, walked
 
 Object = dict[str, Any]
-STEPS = 4
+Way = Callable[[Leaf], list[Object]]
 BATCH = 24  # objects at a time
 PATIENCE = 120.0
 # Grounds in which a model gets as far as it can where no gateway keeps policies and no autoscaler has numbers.
@@ -29,6 +30,7 @@ HERE = (
     *("bake", "capacity", "frozen-weekly", "judged", "silent", "value", "orphan"),
 )
 SERVER_SET = ("clusterIP", "clusterIPs")
+BY_OTHERS = {"ScalingActive", "Reconciling"}  # what autoscalers say, which look in their own time
 SERVER = "walk"  # a runtime of its own: other tests of this control plane bring some for the same format
 NOT_HERE = {"model.format", "runtime", "pod.nodeSelector{}"}  # of these a cluster has only what there is
 
@@ -44,17 +46,37 @@ def there_and_back(leaf: Leaf) -> list[Object]:
     return [_placed(spec) for spec in (bare(leaf), first, second, first, bare(leaf))]
 
 
+def there_and_away(leaf: Leaf) -> list[Object]:
+    """Without it, b, without it: the shortest walk."""
+    without, _, second, *_ = there_and_back(leaf)
+    return [without, second, without]
+
+
 def _placed(spec: Object) -> Object:
-    """With this control plane's runtime, and on any of its nodes."""
+    """With this control plane's runtime, on any of its nodes, and without empty maps.
+
+    Server-side apply makes null of a map whose last field is taken away while the map is still wished for, and the API
+    server then refuses its own null: a fault of its own, which a person meets as words of its own.
+    """
     pod = {key: value for key, value in spec.get("pod", {}).items() if key != "nodeSelector"}
-    return spec | {"runtime": SERVER, "pod": pod}
+    made: Object = _filled(spec | {"runtime": SERVER, "pod": pod})
+    return made
+
+
+def _filled(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        kept = {key: _filled(value) for key, value in tree.items()}
+        return {key: value for key, value in kept.items() if value != {}}
+    return [_filled(each) for each in tree] if isinstance(tree, list) else tree
 
 
 async def _prepare(made: Scene) -> None:
     """What wishes name here."""
     one, _ = runtimes()
     spaced = [config(name) for name in ("limits", "other")]
-    accounts = [{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": n}} for n in ("own", "one", "two.b")]
+    accounts = [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": n}} for n in ("own", "one", "two.b")
+    ]
     ranks = [
         {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name}, "value": 1}
         for name in ("high", "one", "two.b")
@@ -65,19 +87,33 @@ async def _prepare(made: Scene) -> None:
         made.plane.kubectl("-n", made.namespace, "apply", "-f", "-", input=json.dumps(live))
 
 
-async def walk(made: Scene, leaves: Sequence[Leaf]) -> list[str]:
+def walked_on(plane: ControlPlane, namespace: str, leaves: Sequence[Leaf], way: Way = there_and_back) -> list[str]:
+    """All findings of these leaves, in a namespace of their own with an operator of its own."""
+
+    async def whole() -> list[str]:
+        async with scene(plane, namespace) as made:
+            with operator(made):
+                return await walk(made, leaves, way)
+
+    return asyncio.run(whole())
+
+
+async def walk(made: Scene, leaves: Sequence[Leaf], way: Way) -> list[str]:
     """All findings of these leaves."""
     await _prepare(made)
     found: list[str] = []
     for start in range(0, len(leaves), BATCH):
-        found += await _batch(made, {f"w{start + n}": leaf for n, leaf in enumerate(leaves[start : start + BATCH])})
+        found += await _batch(
+            made, {f"w{start + n}": leaf for n, leaf in enumerate(leaves[start : start + BATCH])}, way
+        )
     return found
 
 
-async def _batch(made: Scene, mine: dict[str, Leaf]) -> list[str]:
-    paths = {name: there_and_back(leaf) for name, leaf in mine.items()}
+async def _batch(made: Scene, mine: dict[str, Leaf], way: Way) -> list[str]:
+    paths = {name: way(leaf) for name, leaf in mine.items()}
     ends: list[dict[str, Object]] = []
-    for step in range(STEPS + 1):
+    steps = len(next(iter(paths.values())))
+    for step in range(steps):
         for name, path in paths.items():
             await made.kube.apply(deployment(path[step], name, made.namespace))
         ends.append(await _settled(made, list(mine)))
@@ -85,7 +121,7 @@ async def _batch(made: Scene, mine: dict[str, Leaf]) -> list[str]:
         live = await made.kube.get("ModelDeployment", made.namespace, name)
         assert live
         await made.kube.delete("ModelDeployment", made.namespace, name, live["metadata"]["uid"])
-    pairs = [(name, a, b) for name in mine for a, b in ((1, 3), (0, 4))]
+    pairs = [(name, step, steps - 1 - step) for name in mine for step in range(steps // 2)]
     return [f"{mine[n].name}, step {b}: {words}" for n, a, b in pairs for words in differences(ends[a][n], ends[b][n])]
 
 
@@ -120,7 +156,8 @@ def _of_wish(live: Object) -> Iterator[tuple[str, Any]]:
     status = live.get("status", {})
     seen = status.get("observedGeneration") == live["metadata"]["generation"]
     yield "settled", seen and not status.get("candidate") and not status.get("leaving") and bool(status.get("stable"))
-    conditions = [{k: c[k] for k in ("type", "status", "reason")} for c in status.get("conditions", [])]
+    told = [c for c in status.get("conditions", []) if c["type"] not in BY_OTHERS]
+    conditions = [{k: c[k] for k in ("type", "status", "reason")} for c in told]
     yield "status", {"conditions": conditions, "stable": status.get("stable"), "url": status.get("url")}
     yield "used", (status.get("stable") or {}).get("revision")
 
@@ -143,5 +180,3 @@ def _without_replicas(found: Object) -> Object:
         elif kind == "Deployment" and name in scaled:
             each["spec"].pop("replicas", None)
     return json.loads(json.dumps(found))  # type: ignore[no-any-return]
-
-
