@@ -176,7 +176,7 @@ def _read(line: socket.socket) -> tuple[int, bytes]:
         size = LIMIT
         while (header := found.readline(BLOCK)) not in (b"\r\n", b"\n", b""):
             name, _, value = header.partition(b":")
-            size = min(LIMIT, int(value)) if name.strip().lower() == b"content-length" else size
+            size = max(0, min(LIMIT, int(value))) if name.strip().lower() == b"content-length" else size
         return int(first[1]), found.read(size)
 
 

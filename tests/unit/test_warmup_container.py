@@ -11,13 +11,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from penstock import warmup
 
 ROOT = Path(__file__).parents[2]
 LIMIT_KIB = 15 * 1024
@@ -312,3 +314,19 @@ def test_what_is_no_http_is_not_warm(said: bytes) -> None:
         thread.start()
         assert warmer.ask() == 503
         thread.join()
+
+
+@pytest.mark.parametrize("length", ["", "Content-Length: 999999999\r\n", "Content-Length: -1\r\n"])
+def test_an_answer_is_read_up_to_a_limit_whatever_length_it_names(length: str) -> None:
+    ours, theirs = socket.socketpair()
+    said = f"HTTP/1.1 200 OK\r\n{length}\r\n".encode() + b"x" * (2 * warmup.LIMIT)
+    sending = threading.Thread(target=_send, args=(theirs, said))
+    sending.start()
+    with ours:
+        assert len(warmup._read(ours)[1]) <= warmup.LIMIT
+    sending.join()
+
+
+def _send(line: socket.socket, said: bytes) -> None:
+    with line, suppress(OSError):
+        line.sendall(said)
