@@ -22,6 +22,7 @@ from tests.walk.dry import deployment
 Object = dict[str, Any]
 BODY, TOKEN, SECRET, ENV = (f"canary-{what}-7f3a9" for what in ("body", "token", "secret", "env"))
 WHERE_ENV_BELONGS = {"ModelDeployment", "ControllerRevision", "Deployment", "Pod"}
+ODD: Object = {"metric": {BODY: BODY}, "values": [[1, BODY]]}
 ANSWERS: list[tuple[int, Any]] = [
     (200, BODY),
     (200, {"status": "error", "errorType": BODY, "error": BODY}),
@@ -118,21 +119,23 @@ def _guarded(namespace: str) -> Object:
 
 async def _written(made: Scene, running: Running) -> Any:
     """Each place where a canary is, and should not be."""
-    seen = 0
-    for kind, known in KINDS.items():
-        served = await made.kube.served([kind]) if known.group else {kind}
-        if not known.namespaced or kind not in served:
-            continue
-        async for page in made.kube.pages(kind, made.namespace):
-            for live in page:
-                seen += 1
-                for place in _found(kind, live):
-                    yield place
+    lives = [live async for live in _everything(made)]
+    assert len(lives) > 10, "there is nothing to look through"
+    for live in lives:
+        for place in _found(live["kind"], live):
+            yield place
     for name, text in (("log", running.log.read_text()), ("metrics", running.get("/metrics"))):
-        for canary in (BODY, TOKEN, SECRET, ENV):
-            if canary in text:
-                yield f"{canary} in the {name}: {next(line for line in text.splitlines() if canary in line)[:500]}"
-    assert seen > 10, "there is nothing to look through"
+        for line in text.splitlines():
+            if any(canary in line for canary in (BODY, TOKEN, SECRET, ENV)):
+                yield f"in the {name}: {line[:500]}"
+
+
+async def _everything(made: Scene) -> Any:
+    for kind, known in KINDS.items():
+        if known.namespaced and (not known.group or await made.kube.served([kind])):
+            async for page in made.kube.pages(kind, made.namespace):
+                for live in page:
+                    yield live
 
 
 def _found(kind: str, live: Object) -> Iterator[str]:

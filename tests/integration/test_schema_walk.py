@@ -1,4 +1,4 @@
-"""What the API server says of every field and value that is walked, and a part of the walk on it; the rest is nightly."""
+"""What the API server says of every field and value that is walked, and a part of the walk on it."""
 
 import asyncio
 
