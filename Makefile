@@ -4,6 +4,7 @@ PENSTOCK_CACHE ?= $(HOME)/.cache/penstock
 PYTHON3 ?= python3
 VENV := $(PENSTOCK_CACHE)/venv-$(shell sha256sum < requirements-dev.lock | cut -c1-12)
 PY := $(VENV)/bin/python
+SBOM ?= dist/sbom.json
 export PENSTOCK_CACHE
 export PYTHONPATH := operator:.
 
@@ -73,8 +74,8 @@ lock: venv ## pin every package again
 	@$(VENV)/bin/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --strip-extras --allow-unsafe --extra dev --extra demo -c requirements.lock -o requirements-dev.lock pyproject.toml
 
 sbom: venv ## what the operator's image holds, as CycloneDX: dist/sbom.json
-	@mkdir -p dist && PYTHONWARNINGS=ignore $(VENV)/bin/cyclonedx-py requirements --pyproject pyproject.toml --short-PURLs \
-	  --output-reproducible --validate -o dist/sbom.json requirements.lock
+	@mkdir -p $(dir $(SBOM)) && PYTHONWARNINGS=ignore $(VENV)/bin/cyclonedx-py requirements --pyproject pyproject.toml --short-PURLs \
+	  --output-reproducible --validate -o $(SBOM) requirements.lock
 
 scan: venv ## known vulnerabilities of what the image holds; fails where the advisory service does not answer
 	@$(VENV)/bin/pip-audit --strict --progress-spinner off --require-hashes --disable-pip -r requirements.lock || { \

@@ -1,7 +1,8 @@
 """Nothing that is secret, and no body of an answer, gets into what the operator writes: it is planted, and looked for.
 
-Planted are: Secrets that a spec names, the credential of the metric source, values of environment variables, and every
-part of a broken answer of the source. Looked through is all that there is in the namespace, the log and the own metrics.
+Planted are: Secrets that a spec names, the credential of the metric source, values of environment variables, and
+every part of a broken answer of the source. Looked through is all that there is in the namespace, the log and the
+operator's own metrics.
 """
 
 import asyncio

@@ -157,7 +157,7 @@ HIDDEN = re.compile("|".join([*HOSTS, *PLACES]))
 def texts() -> Iterator[tuple[str, str]]:
     """Every text file of the repository; not what tools leave behind."""
     for folder, inner, files in os.walk(ROOT):
-        inner[:] = [name for name in inner if name == ".ci" or not name.startswith((".", "__pycache__"))]
+        inner[:] = [name for name in inner if name == ".ci" or not name.startswith((".", "__pycache__", "dist"))]
         for name in files:
             path = Path(folder, name)
             content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""The threat model is true: each row names one test, which exists, and what it says of addresses holds for every field."""
+"""The threat model is true: each row names one test, which exists; and no field of the API is an address."""
 
 import re
 from functools import cache
