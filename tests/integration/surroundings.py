@@ -49,7 +49,8 @@ class Source:
         query, at = str(form["query"]), float(str(form["time"]))
         labels = [re.search(rf'{name}=~?"([^"]+)"', query) for name in ("namespace", "penstock_dev_revision")]
         namespaces, revisions = (found[1].split("|") for found in labels if found)
-        result = [self._series((one, other), query, at) for one in namespaces for other in revisions]
+        known = query.endswith("s]")  # of all else it has nothing
+        result = [self._series((one, other), query, at) for one in namespaces for other in revisions if known]
         return web.json_response({"status": "success", "data": {"resultType": "matrix", "result": result}})
 
     def _series(self, place: tuple[str, str], query: str, at: float) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.conftest import ControlPlane
+from tests.walk import servers
 from tests.walk.leaves import UNWALKED, bad, leaves
 from tests.walk.real import reachable, walked_on
 from tests.walk.walk import acts, along, crossings, detour, path_of, walked
@@ -25,6 +26,9 @@ def test_the_whole_walk() -> None:
         found += [f"{name}, {words}" for words in along(path)]
     for leaf in walked():
         found += [f"{leaf.name}, {words}" for words in detour(leaf)]
+    for leaf in servers.walked():
+        found += [f"runtime's {leaf.name}, {words}" for words in servers.edited(leaf)]
+        found += [] if servers.acts(leaf) else [f"runtime's {leaf.name} does nothing that anybody could see"]
     weathers = {leaf.name: acts(leaf) for leaf in walked()}
     found += [f"{name} does nothing that anybody could see" for name, weather in weathers.items() if not weather]
     steps = [sum(len(path) - 1 for _, path in each) for each in (paths, crossed)]
@@ -47,6 +51,7 @@ gateway, runtime, ConfigMap and source that a wish can name.
 | transitions of one leaf: without it, each value, the first again, without it | {steps[0]} |
 | transitions along {PATHS} random paths through several leaves | {steps[1]} |
 | values that the schema refuses, each set, named and put right again | {2 * refused} |
+| leaves of a ModelRuntime, edited under a model that runs, then a new version | {len(servers.walked())} |
 | findings | {len(found)} |
 
 - Path independence: each end equals the one of a fresh object with the same spec: objects, conditions, what is stable.
@@ -57,6 +62,7 @@ gateway, runtime, ConfigMap and source that a wish can name.
 Not walked:
 
 {chr(10).join(f"- `{name}`: {why}." for name, why in UNWALKED.items())}
+{chr(10).join(f"- `{name}` of a ModelRuntime: {why}." for name, why in servers.UNWALKED.items())}
 
 What depends on the path on purpose, and is not compared: records of earlier revisions (for undo), the number of a
 revision, replicas that an autoscaler has set, history and times in status, the words of a forecast whose number stays,

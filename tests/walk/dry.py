@@ -24,18 +24,23 @@ class DryKube(Kube):
         return await super()._send(replace(call, query=call.query | {"dryRun": "All"}), fence)
 
 
-async def refusals(kubeconfig: str, specs: Sequence[Object]) -> list[str]:
-    """For each spec why the API server refuses it; empty where it does not."""
+def runtime(spec: Object) -> Object:
+    """The ModelRuntime with this spec."""
+    return {"apiVersion": "penstock.dev/v1alpha1", "kind": "ModelRuntime", "metadata": {"name": "walk"}, "spec": spec}
+
+
+async def refusals(kubeconfig: str, manifests: Sequence[Object]) -> list[str]:
+    """For each object why the API server refuses it; empty where it does not."""
     kube = await DryKube.connect(kubeconfig, manager="tests")
     try:
-        return list(await asyncio.gather(*(_refusal(kube, spec) for spec in specs)))
+        return list(await asyncio.gather(*(_refusal(kube, each) for each in manifests)))
     finally:
         await kube.close()
 
 
-async def _refusal(kube: Kube, spec: Object) -> str:
+async def _refusal(kube: Kube, manifest: Object) -> str:
     try:
-        await kube.create(deployment(spec))
+        await kube.create(manifest)
     except Rejected as refused:
         return str(refused)
     return ""

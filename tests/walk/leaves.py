@@ -14,7 +14,7 @@ from penstock.api import fields
 
 Object = dict[str, Any]
 Path_ = tuple[str, ...]
-CRD = Path(__file__).parents[2] / "crds" / "modeldeployments.yaml"
+CRDS = Path(__file__).parents[2] / "crds"
 ITEM, VALUE = "[]", "{}"  # an item of a list, a value of a map
 
 
@@ -32,9 +32,9 @@ class Leaf:
         return ".".join(self.path).replace(f".{ITEM}", ITEM).replace(f".{VALUE}", VALUE)
 
 
-def leaves() -> list[Leaf]:
+def leaves(kind: str = "modeldeployments") -> list[Leaf]:
     """All of them, in the CRD's order."""
-    crd = yaml.safe_load(CRD.read_text())
+    crd = yaml.safe_load((CRDS / f"{kind}.yaml").read_text())
     spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     return list(_below(spec, (), True))
 

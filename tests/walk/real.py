@@ -37,7 +37,8 @@ NOT_HERE = {"model.format", "runtime", "pod.nodeSelector{}"}  # of these a clust
 
 def reachable() -> list[Leaf]:
     """The leaves that can be walked here."""
-    return [leaf for leaf in walked() if ground_of(leaf) in HERE and leaf.name not in NOT_HERE]
+    here = (leaf for leaf in walked() if ground_of(leaf) in HERE and leaf.name not in NOT_HERE)
+    return [leaf for leaf in here if leaf.path[:2] != ("scaling", "fallback")]  # time alone makes it act here
 
 
 def there_and_back(leaf: Leaf) -> list[Object]:
@@ -53,13 +54,14 @@ def there_and_away(leaf: Leaf) -> list[Object]:
 
 
 def _placed(spec: Object) -> Object:
-    """With this control plane's runtime, on any of its nodes, and without empty maps.
+    """With this control plane's runtime, on any of its nodes, without a fallback and without empty maps.
 
     Server-side apply makes null of a map whose last field is taken away while the map is still wished for, and the API
     server then refuses its own null: a fault of its own, which a person meets as words of its own.
     """
     pod = {key: value for key, value in spec.get("pod", {}).items() if key != "nodeSelector"}
-    made: Object = _filled(spec | {"runtime": SERVER, "pod": pod})
+    scaling = {key: value for key, value in spec.get("scaling", {}).items() if key != "fallback"}
+    made: Object = _filled(spec | {"runtime": SERVER, "pod": pod, "scaling": scaling})
     return made
 
 
