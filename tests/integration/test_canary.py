@@ -97,7 +97,7 @@ async def _story(made: Scene, folder: Path) -> None:
             await made.settled("v1")
             await made.apply("v2", **_pods())
             await made.until(lambda s: any(c["reason"] == "MetricsUnavailable" for c in s["conditions"]))
-            await made.until(lambda _: len(leaky.told) >= 2 * len(ANSWERS), seconds=120)
+            await made.until(lambda _: len(leaky.told) > len(ANSWERS), seconds=120)
             assert leaky.heard == f"Bearer {TOKEN}", "or the law would hold for an operator that sends none"
             assert [place async for place in _written(made, running)] == []
     finally:

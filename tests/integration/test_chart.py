@@ -4,6 +4,7 @@ The operator runs as a process here, with a token of the chart's ServiceAccount:
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def may(plane: ControlPlane, verb: str, what: str, namespace: str) -> bool:
 
 def refusals(operator: Running) -> list[str]:
     """Lines of the log that speak of missing rights."""
-    return [line for line in operator.log.read_text().splitlines() if "orbidden" in line or "403" in line]
+    return [line for line in operator.log.read_text().splitlines() if re.search(r"orbidden|\b403\b", line)]
 
 
 def makes_everything(plane: ControlPlane) -> None:
