@@ -66,7 +66,13 @@ Not walked:
 
 What depends on the path on purpose, and is not compared: records of earlier revisions (for undo), the number of a
 revision, replicas that an autoscaler has set, history and times in status, the words of a forecast whose number stays,
-rules of somebody else's route that are no longer listed.
+rules of somebody else's route that are no longer listed. No path leads to what is refused as too dear, or for an object
+that is missing: what serves goes on then, and a fresh object does not begin.
 
-{"Nothing was found." if not found else chr(10).join(f"- {each}" for each in found)}
+What it found when it was first walked, mended since:
+
+- A rule that was taken out of `traffic.route.rules` went on leading to a revision whose pods the next rollout removed.
+- Another `scaling.predictive.season` or `history` went on with the loads of the one before, for up to five minutes.
+
+{"Now nothing was found." if not found else chr(10).join(f"- {each}" for each in found)}
 """

@@ -141,8 +141,7 @@ class Meadow(Sim):
 
     async def settle(self, patience: float = 1500.0) -> bool:
         """Let time pass until nothing is under way and nothing has been written for a while."""
-        began = seen = -1.0
-        began = asyncio.get_running_loop().time()
+        began = seen = asyncio.get_running_loop().time()
         writes = -1
         while (now := asyncio.get_running_loop().time()) - began < patience:
             busy = bool(self.status.get("candidate") or self.status.get("leaving"))
