@@ -169,14 +169,12 @@ class Meadow(Sim):
 
     def _answer_for(self, ref: tuple[str, str, str]) -> None:
         live = self.store.get(*ref)
-        if not live or live.get("status", {}).get("of") == live["metadata"]["generation"]:
+        generation = live["metadata"]["generation"] if live else 0
+        if not live or live.get("status", {}).get("of") == generation:
             return
-        generation = live["metadata"]["generation"]
         base = {"status": "True", "reason": "Yes", "observedGeneration": generation}
-        said = [
-            {"type": kind, "lastTransitionTime": spell(self.now()), **base}
-            for kind in ("Accepted", "Programmed", "ResolvedRefs")
-        ]
+        base["lastTransitionTime"] = spell(self.now())
+        said = [{"type": kind, **base} for kind in ("Accepted", "Programmed", "ResolvedRefs")]
         both = {"ancestors": [{"ancestorRef": {"name": "models"}, "conditions": said}], "conditions": said}
         self._status(ref, lambda status: status.update(of=generation, listeners=[], **both))
 
