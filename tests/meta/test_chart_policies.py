@@ -1,4 +1,4 @@
-"""The admission policies that the chart brings: of which actions they speak, where they hold, and how they are left out."""
+"""The admission policies of the chart: of which actions they speak, where they hold, how they are left out."""
 
 import json
 import re
