@@ -47,8 +47,12 @@ def main() -> None:
     if args.kubeconfig:
         os.environ["KUBECONFIG"] = args.kubeconfig  # kopf looks there
     gc.set_threshold(50_000, 20, 100)  # start-up makes many long-lived objects; the default threshold stalls on them
-    code = asyncio.run(run(settings.load(args.config), args.kubeconfig))
-    os._exit(code)  # kopf's own threads must not keep a process alive that has lost its lease
+    asyncio.run(_whole(settings.load(args.config), args.kubeconfig))
+
+
+async def _whole(config: Settings, kubeconfig: str | None) -> None:
+    """The process, to its end: neither kopf's threads nor its farewell keep one alive that has given its lease up."""
+    os._exit(await run(config, kubeconfig))
 
 
 async def run(config: Settings, kubeconfig: str | None) -> int:

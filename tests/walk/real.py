@@ -135,10 +135,14 @@ async def _settled(made: Scene, names: list[str]) -> dict[str, Object]:
         now = await _look(made, names)
         if all(each["settled"] for each in now.values()) and now == before:
             return now
-        assert time.monotonic() < end, [
-            words for name in names for words in (name, *differences(before.get(name), now[name]), now[name]["status"])
-        ]
+        late = [name for name in names if not now[name]["settled"] or now[name] != before.get(name)]
+        assert time.monotonic() < end, (late, _shown(made))
         before = now
+
+
+def _shown(made: Scene) -> str:
+    """What a person would look at."""
+    return made.plane.kubectl("-n", made.namespace, "get", "mdep,deploy,hpa,pods", "-o", "wide").stdout
 
 
 async def _look(made: Scene, names: list[str]) -> dict[str, Object]:
