@@ -50,7 +50,7 @@ gateway, runtime, ConfigMap and source that a wish can name.
 | walked | {len(walked())} |
 | transitions of one leaf: without it, each value, the first again, without it | {steps[0]} |
 | transitions along {PATHS} random paths through several leaves | {steps[1]} |
-| values that the schema refuses, each set, named and put right again | {2 * refused} |
+| transitions of values that the schema refuses: each set, named, put right again | {2 * refused} |
 | leaves of a ModelRuntime, edited under a model that runs, then a new version | {len(servers.walked())} |
 | findings | {len(found)} |
 
