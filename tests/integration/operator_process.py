@@ -4,6 +4,7 @@ It must not reach into the package: what cannot be seen from outside is not test
 """
 
 import os
+import random
 import re
 import signal
 import socket
@@ -13,7 +14,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,8 +119,9 @@ def _await_synchronised(running: Running) -> None:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """One that no outgoing connection gets meanwhile: those come from higher ports, and a killed operator comes back."""
+    for port in random.sample(range(10_000, 20_000), 1000):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port")

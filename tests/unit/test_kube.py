@@ -94,22 +94,22 @@ def test_refusals_become_reasons(response: Callable[[], web.Response], reason: s
 
 
 @pytest.mark.parametrize(
-    ("response", "after"),
+    ("response", "after", "asked"),
     [
-        (lambda: status(429, Retry_After="7"), 7),
-        (lambda: status(503, Retry_After="0"), 1),
-        (lambda: status(503, Retry_After="99999"), 300),
-        (lambda: status(503, Retry_After="Wed, 21 Oct 2026 07:28:00 GMT"), 1),
-        (lambda: status(504, details={"retryAfterSeconds": 4}), 4),
-        (lambda: status(500), 1),
-        (lambda: status(401), 1),
-        (lambda: web.Response(status=502, text="<html>" + "secret " * 999), 1),
-        (lambda: web.Response(status=200, text="<html>hello"), 1),
+        (lambda: status(429, Retry_After="7"), 7, True),
+        (lambda: status(503, Retry_After="0"), 1, True),
+        (lambda: status(503, Retry_After="99999"), 300, True),
+        (lambda: status(503, Retry_After="Wed, 21 Oct 2026 07:28:00 GMT"), 1, False),
+        (lambda: status(504, details={"retryAfterSeconds": 4}), 4, True),
+        (lambda: status(500), 1, False),
+        (lambda: status(401), 1, False),
+        (lambda: web.Response(status=502, text="<html>" + "secret " * 999), 1, False),
+        (lambda: web.Response(status=200, text="<html>hello"), 1, False),
     ],
 )
-def test_outages_become_retries(response: Callable[[], web.Response], after: float) -> None:
+def test_outages_become_retries(response: Callable[[], web.Response], after: float, asked: bool) -> None:
     fault = fault_for(response)
-    assert isinstance(fault, Retry) and fault.after == after
+    assert isinstance(fault, Retry) and (fault.after, fault.asked) == (after, asked)
     assert "html" not in fault.message and "secret" not in fault.message
 
 

@@ -113,6 +113,31 @@ def test_retries_back_off_per_key_from_half_a_second_to_five_minutes() -> None:
     clock.run(story())
 
 
+@pytest.mark.parametrize("when", ["during the turn", "after it"])
+def test_nothing_makes_a_turn_sooner_than_the_server_has_asked_for(when: str) -> None:
+    async def story() -> None:
+        queue, begin = make_queue(), clock.now()
+        queue.add(A)
+        assert await queue.get() == A
+        if when == "during the turn":
+            queue.add(A)
+        queue.retry(A, 7.0, held=True)
+        queue.done(A)
+        if when == "after it":
+            queue.add(A)
+            queue.add_after(A, 1.0)
+        queue.add(B)
+        assert await queue.get() == B, "others do not wait"
+        assert await queue.get() == A
+        assert clock.now() - begin == pytest.approx(7.0)
+        queue.done(A)
+        queue.add(A)
+        assert await queue.get() == A
+        assert clock.now() - begin == pytest.approx(7.0), "it waits once"
+
+    clock.run(story())
+
+
 def test_the_rate_limits_turns_after_the_burst() -> None:
     async def story() -> None:
         queue = make_queue(limit=(10.0, 3))

@@ -6,11 +6,15 @@ more: no client exception, no response body.
 
 
 class Retry(Exception):
-    """The other side cannot answer now; the same request may well succeed after `after` seconds."""
+    """The other side cannot answer now; the same request may well succeed after `after` seconds.
 
-    def __init__(self, after: float, message: str) -> None:
+    Where it has `asked` for that time itself, nothing is a reason to come back sooner.
+    """
+
+    def __init__(self, after: float, message: str, asked: bool = False) -> None:
         super().__init__(message)
         self.after = after
+        self.asked = asked
         self.message = message
 
 

@@ -32,7 +32,7 @@ def fault_of(where: str, status: int, headers: Mapping[str, str], body: bytes) -
         return Stale(message)
     if _is_refusal(status, said):
         return Rejected(_reason(status, said), message)
-    return Retry(_wait(headers, said), message)
+    return Retry(_wait(headers, said), message, asked=_asked(headers, said) is not None)
 
 
 def cut(message: str) -> str:
@@ -78,11 +78,16 @@ def _causes(said: Mapping[str, Any], key: str = "reason") -> set[str]:
 
 
 def _wait(headers: Mapping[str, str], said: Mapping[str, Any]) -> float:
+    return min(max(_asked(headers, said) or DEFAULT_WAIT, DEFAULT_WAIT), LONGEST_WAIT)
+
+
+def _asked(headers: Mapping[str, str], said: Mapping[str, Any]) -> float | None:
+    """The seconds that the server asks for."""
     asked = headers.get("Retry-After") or (said.get("details") or {}).get("retryAfterSeconds")
     try:
-        return min(max(float(asked or DEFAULT_WAIT), DEFAULT_WAIT), LONGEST_WAIT)
+        return float(asked) if asked else None
     except (TypeError, ValueError):  # the header may hold a date; our clock may differ from the server's, so ignore it
-        return DEFAULT_WAIT
+        return None
 
 
 def _status_object(body: bytes) -> dict[str, Any]:

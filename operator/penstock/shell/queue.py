@@ -56,10 +56,16 @@ class Queue:
         self._due: dict[Key, float] = {}
         self._pushes = 0
         self._failures: dict[Key, int] = {}
+        self._held: dict[Key, float] = {}  # until when a server has asked to be left alone
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, key: Key) -> None:
-        """Ask for a turn now."""
+        """Ask for a turn now, or as soon as a server that asked for patience allows one."""
+        held = self._held.get(key, 0.0) - self._now()
+        if held > 0:
+            self.add_after(key, held)
+            return
+        self._held.pop(key, None)
         if key not in self._dirty:
             self._dirty[key] = self._now()
             if key not in self._busy:
@@ -77,19 +83,27 @@ class Queue:
             heapq.heappush(self._later, (at, self._pushes, key))
             self._arm()
 
-    def retry(self, key: Key, at_least: float = 0.0) -> float:
-        """Ask for a turn after the key's backoff, which grows with each call until `forget`; the seconds chosen."""
+    def retry(self, key: Key, at_least: float = 0.0, held: bool = False) -> float:
+        """Ask for a turn after the key's backoff, which grows with each call until `forget`; the seconds chosen.
+
+        Where the key is `held`, nobody who asks for a turn gets one before, not even who did so while this one failed.
+        """
         failures = self._failures.get(key, 0)
         self._failures[key] = min(failures + 1, 30)
         ceiling = LONGEST_DELAY / (1 + JITTER)
         delay = min(FIRST_DELAY * 2.0**failures, ceiling) * (1 + JITTER * self._random.random())
         delay = max(delay, at_least)
+        if held:
+            self._held[key] = self._now() + at_least
+            if key in self._busy:
+                self._dirty.pop(key, None)
         self.add_after(key, delay)
         return delay
 
     def forget(self, key: Key) -> None:
         """The key's last turn went well: its next retry starts from the shortest delay."""
         self._failures.pop(key, None)
+        self._held.pop(key, None)
 
     async def get(self) -> Key:
         """The key whose turn it is; the caller owes a `done`."""
