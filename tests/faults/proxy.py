@@ -101,7 +101,8 @@ Judge = Callable[[Request], Fault | None]
 class Weather:
     """What becomes of the watches of one resource."""
 
-    edit: Callable[[bytes], list[bytes]] = lambda line: [line]
+    edit: Callable[[bytes], list[tuple[float, bytes]]] = lambda line: [(0.0, line)]  # seconds later, what
+    still: Callable[[bytes], bool] = lambda line: True  # whether it is told when its time has come
     deaf: float = 0.0  # streams that began before this bring nothing any more
     streams: list[tuple[web.StreamResponse, ClientResponse]] = field(default_factory=list)
     flows: asyncio.Event = field(default_factory=asyncio.Event)
@@ -254,7 +255,7 @@ class Proxy:
             entry = (out, reply)
             weather.streams.append(entry)
             try:
-                with suppress(ClientError):  # ended by `expire`, or with the API server
+                with suppress(ClientError, ExceptionGroup):  # ended by `expire`, or with the API server
                     await _pass_on(reply, out, (weather, seen.at))
                 await out.write_eof()
             finally:
@@ -315,12 +316,22 @@ def verb_of(method: str, place: Place, query: str) -> str:
 async def _pass_on(reply: ClientResponse, out: web.StreamResponse, of: tuple[Weather, float]) -> None:
     """Event by event, as the weather lets them through."""
     weather, began = of
-    async for line in reply.content:
-        await weather.flows.wait()
-        if began < weather.deaf:
-            await asyncio.Event().wait()  # until the other side gives up
-        for each in weather.edit(line):
-            await out.write(each)
+
+    async def later(seconds: float, line: bytes) -> None:
+        await asyncio.sleep(seconds)  # the fault itself
+        if weather.still(line):
+            await out.write(line)
+
+    async with asyncio.TaskGroup() as delayed:
+        async for line in reply.content:
+            await weather.flows.wait()
+            if began < weather.deaf:
+                await asyncio.Event().wait()  # until the other side gives up
+            for seconds, each in weather.edit(line):
+                if seconds:
+                    delayed.create_task(later(seconds, each))
+                else:
+                    await out.write(each)
 
 
 def _broken(request: web.Request) -> web.Response:

@@ -77,7 +77,9 @@ async def sift(house: House, names: Iterable[str], chosen: slice = slice(None)) 
 
     async def one(case: Case, wanted: Object | None = None) -> Outcome:
         async with slots:
-            return await play(house, case, wanted)
+            outcome = await play(house, case, wanted)
+            print(case, outcome.met, f"{outcome.seconds:.1f} s", outcome.wrong or "", flush=True)
+            return outcome
 
     first = await asyncio.gather(*(one(Case(name)) for name in names))
     cases = [

@@ -142,7 +142,7 @@ def test_a_watch_brings_each_event_when_it_comes_unless_the_weather_is_bad(tmp_p
                 await asyncio.wait_for(stream.content.readline(), 0.2)
             weather.thaw()
             assert await told() == ["MODIFIED", None]
-            weather.edit = lambda line: [line, line]
+            weather.edit = lambda line: [(0.0, line), (0.1, line)]
             server.news.put_nowait(EVENTS[2])
             assert [await told(), await told()] == [["MODIFIED", None]] * 2
             await weather.expire()

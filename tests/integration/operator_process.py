@@ -119,7 +119,7 @@ def _await_synchronised(running: Running) -> None:
 
 
 def free_port() -> int:
-    """One that no outgoing connection gets meanwhile: those come from higher ports, and a killed operator comes back."""
+    """One that no outgoing connection gets while a killed operator is away: those come from higher ports."""
     for port in random.sample(range(10_000, 20_000), 1000):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
