@@ -51,8 +51,14 @@ def main() -> None:
 
 
 async def _whole(config: Settings, kubeconfig: str | None) -> None:
-    """The process, to its end: neither kopf's threads nor its farewell keep one alive that has given its lease up."""
-    os._exit(await run(config, kubeconfig))
+    """The process, to its end, and after a bug too: neither kopf's threads nor its farewell keep one that leads no more."""
+    code = 1
+    try:
+        code = await run(config, kubeconfig)
+    except Exception:
+        log.exception("ending")
+    finally:
+        os._exit(code)
 
 
 async def run(config: Settings, kubeconfig: str | None) -> int:

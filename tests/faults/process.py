@@ -6,6 +6,7 @@ A container that is started anew in its pod keeps the pod's name, and so the Lea
 import asyncio
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from tests.integration.operator_process import Command, make_command
@@ -26,13 +27,12 @@ class Operator:
         self._keeper: asyncio.Task[None] | None = None
         self.port = self._made.port
 
-    async def start(self) -> None:
-        """Return once it has read the whole cluster."""
+    def run(self) -> None:
+        """Start it, and again whenever it ends."""
         self._keeper = asyncio.create_task(self._keep())
-        await self.synchronised(1)
 
     async def synchronised(self, times: int) -> None:
-        """Return once this many processes of it have; its log is the only place that says so."""
+        """Return once this many processes of it have read the whole cluster; its log is the only place that says so."""
         end = time.monotonic() + START
         while (found := self.said("synchronised")) < times:
             assert time.monotonic() < end, f"{found} of {times} came up:\n{self.log.read_text()[-4000:]}"
@@ -59,7 +59,10 @@ class Operator:
         if self._process and self._process.returncode is None:
             self._process.send_signal(signal.SIGCONT)
             self._process.terminate()
-            self.codes.append(await asyncio.wait_for(self._process.wait(), 20))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), 20)
+            assert self._process.returncode is not None, f"it does not end:\n{self.log.read_text()[-4000:]}"
+            self.codes.append(self._process.returncode)
 
     async def _keep(self) -> None:
         with self.log.open("ab") as out:

@@ -145,6 +145,21 @@ QUICK: Object = {
 }
 
 
+@asynccontextmanager
+async def operator_in(house: House, namespace: str, name: str) -> AsyncIterator[tuple[Proxy, Operator]]:
+    """An operator for one namespace behind a proxy of its own; it runs, and may wait for the Lease."""
+    with tempfile.TemporaryDirectory() as at:
+        folder = make_folder(at, name)
+        async with Proxy(house.plane.kubeconfig) as proxy:
+            operator = Operator(folder, namespace, proxy.write_kubeconfig(folder), house.source.url)
+            proxy.kill = operator.kill
+            operator.run()
+            try:
+                yield proxy, operator
+            finally:
+                await operator.stop()
+
+
 def make_folder(at: str, name: str) -> Path:
     """For an operator of that name."""
     folder = Path(at, name)
@@ -156,15 +171,17 @@ def make_folder(at: str, name: str) -> Path:
 async def scene(house: House, namespace: str) -> AsyncIterator[Scene]:
     """A new namespace, with an operator that has synchronised and faults that have not begun."""
     await asyncio.to_thread(house.plane.kubectl, "create", "namespace", namespace)
-    with tempfile.TemporaryDirectory() as at:
-        folder = make_folder(at, "penstock-0")
-        async with Proxy(house.plane.kubeconfig) as proxy:
-            operator = Operator(folder, namespace, proxy.write_kubeconfig(folder), house.source.url)
-            proxy.kill = operator.kill
-            try:
-                await operator.start()
-                yield Scene(house, namespace, proxy, operator)
-            finally:
-                await operator.stop()
-                await asyncio.to_thread(house.plane.kubectl, "delete", "namespace", namespace, "--wait=false")
-                house.history.forget(namespace)
+    try:
+        async with operator_in(house, namespace, "penstock-0") as (proxy, operator):
+            await operator.synchronised(1)
+            yield Scene(house, namespace, proxy, operator)
+    finally:
+        await _remove(house, namespace)
+        house.history.forget(namespace)
+
+
+async def _remove(house: House, namespace: str) -> None:
+    """All that the model owns goes with it; to end a namespace costs the API server a hundred requests."""
+    async for page in house.kube.pages("ModelDeployment", namespace):
+        for live in page:
+            await house.kube.delete("ModelDeployment", namespace, live["metadata"]["name"], live["metadata"]["uid"])

@@ -72,7 +72,8 @@ async def gateway(kube: Kube, namespace: str | None) -> None:
 async def _take_all(kube: Kube, namespace: str | None) -> None:
     async for page in kube.pages("HTTPRoute", namespace):
         for route in page:
-            await _take(kube, route)
+            if route["spec"].get("parentRefs"):
+                await _take(kube, route)
 
 
 async def _take(kube: Kube, route: Object) -> None:

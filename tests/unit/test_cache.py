@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from penstock.model.names import LABEL_NAME
+from penstock.model.names import LABEL_CONFIG, LABEL_NAME
 from penstock.shell.cache import Cache
 from penstock.shell.queue import Queue
 from penstock.shell.watch import Watch
@@ -70,5 +70,43 @@ def test_what_vanished_while_a_watch_was_broken_is_forgotten_as_soon_as_kopf_lis
         assert [child.name for child in watch.cache.owned(("ml", "churn"))] == ["stays"]
         assert kube.requests[before:] == [("list", "Service", "")], "of that kind alone, once kopf has told all"
         keeping.cancel()
+
+    run(story())
+
+
+FOREIGN = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "revision": 1, "data": {"spec": {"template": {}}}}
+UNREADABLE = ({"server": 7}, {"server": {"configMaps": [7, {"mountPath": "/a"}]}}, 7, ["a"])
+
+
+def test_an_object_that_cannot_be_read_keeps_nobody_from_beginning(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        store = Store()
+        store.apply(FOREIGN | {"metadata": {"name": "a", "namespace": "ml", "labels": {LABEL_NAME: "db"}}}, "somebody")
+        store.apply(model("v1"), "kubectl")
+        queue = Queue(asyncio.get_running_loop().time, random.Random(1))
+        watch = Watch(FakeKube(store), Cache(), queue, None)  # type: ignore[arg-type]
+        keeping = asyncio.ensure_future(watch.keep())
+        await asyncio.sleep(1)
+        assert watch.synced and not keeping.done()
+        assert "ControllerRevision" in caplog.records[0].getMessage() + str(vars(caplog.records[0]))
+        keeping.cancel()
+
+    run(story())
+
+
+def test_an_edited_configmap_is_told_to_all_that_mount_it_whatever_others_say() -> None:
+    async def story() -> None:
+        queue = Queue(asyncio.get_running_loop().time, random.Random(1))
+        watch = Watch(FakeKube(), Cache(), queue, None, synced=True)  # type: ignore[arg-type]
+        specs = [*UNREADABLE, {"server": {"configMaps": [{"name": "limits", "mountPath": "/a"}]}}]
+        for number, spec in enumerate(specs):
+            meta = {"name": f"m{number}", "namespace": "ml", "uid": str(number), "resourceVersion": "1"}
+            watch.see("ModelDeployment", "ADDED", {"metadata": meta, "spec": spec})
+        for _ in specs:
+            queue.done(await queue.get())
+        meta = {"name": "limits", "namespace": "ml", "uid": "u", "resourceVersion": "2"}
+        watch.see("ConfigMap", "ADDED", {"metadata": meta | {"labels": {LABEL_CONFIG: "tracked"}}, "data": {"a": "b"}})
+        assert await asyncio.wait_for(queue.get(), 1) == ("ml", "m4")
+        assert queue.depth() == 0
 
     run(story())

@@ -286,6 +286,7 @@ def test_merge_patch_says_null_for_what_must_go() -> None:
         "g": [2],
     }
     assert merge_patch({}, {}) == {}
+    assert merge_patch("what an older schema let in", {"a": {"b": 1}}) == {"a": {"b": 1}}
 
 
 def test_a_create_path_has_no_name() -> None:

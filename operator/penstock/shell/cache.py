@@ -7,6 +7,7 @@ fingerprint tells whether anybody touched it. Of a user's ConfigMap only the con
 """
 
 from collections.abc import Iterator, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from sys import intern
 from typing import Any
@@ -182,9 +183,11 @@ def _is_tracked(live: Object) -> bool:
 
 
 def _mounts(live: Object) -> set[str]:
-    """Names of the ConfigMaps that a ModelDeployment mounts; its spec may be of another operator's time."""
-    server = (live.get("spec") or {}).get("server") or {}
-    return {mount["name"] for mount in server.get("configMaps") or []}
+    """Names of the ConfigMaps that a ModelDeployment mounts; none of a spec that its schema would not let in today."""
+    with suppress(AttributeError, KeyError, TypeError):
+        server = (live.get("spec") or {}).get("server") or {}
+        return {mount["name"] for mount in server.get("configMaps") or []}
+    return set()
 
 
 def project(live: Object) -> Child:

@@ -172,7 +172,7 @@ class Kube:
         _require(resource_version, "patch_status without resourceVersion would not be fenced")
         body = {
             "metadata": {"resourceVersion": resource_version},
-            "status": merge_patch(live.get("status") or {}, status),
+            "status": merge_patch(live.get("status"), status),
         }
         query = {"fieldManager": self._manager}
         call = _about(live, "patch_status", "PATCH", query=query, body=body, content_type=MERGE)
@@ -282,13 +282,13 @@ def spell(manifest: Object | list[Object]) -> str:
     return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(manifest, ensure_ascii=False))
 
 
-def merge_patch(live: Object, wanted: Object) -> Object:
+def merge_patch(live: Any, wanted: Object) -> Object:
     """The JSON merge patch that turns `live` into `wanted`: a merge patch forgets nothing unless told so with null."""
-    patch: Object = {key: None for key in live if wanted.get(key) is None}
+    known: Object = live if isinstance(live, dict) else {}
+    patch: Object = {key: None for key in known if wanted.get(key) is None}
     for key, value in wanted.items():
         if isinstance(value, dict):
-            before = live.get(key)
-            patch[key] = merge_patch(before if isinstance(before, dict) else {}, value)
+            patch[key] = merge_patch(known.get(key), value)
         elif value is not None:
             patch[key] = value
     return patch

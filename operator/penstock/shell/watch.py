@@ -174,9 +174,18 @@ class Watch:
             for live in page:
                 alive.add(live["metadata"]["uid"])
                 if live["metadata"]["uid"] not in self.buried:  # deleted while this list was under way
-                    self._see(kind, None, live)
+                    self._see_listed(kind, live)
             await asyncio.sleep(0)
         return alive
+
+    def _see_listed(self, kind: str, live: Object) -> None:
+        """Whatever somebody has written into one object, the others are seen; of events kopf says the same."""
+        try:
+            self._see(kind, None, live)
+        except Exception:
+            meta = live["metadata"]
+            ref = {"kind": kind, "namespace": meta.get("namespace", ""), "name": meta["name"]}
+            log.exception("an object that cannot be read", extra={"k8s_ref": ref})
 
     def _known(self, kind: str) -> set[str]:
         if kind == "ModelDeployment":
