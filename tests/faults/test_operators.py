@@ -4,15 +4,19 @@ import asyncio
 import signal
 import time
 from itertools import groupby
+from typing import Any
 
 from tests.faults.conftest import Play
 from tests.faults.process import Operator
-from tests.faults.proxy import Proxy
+from tests.faults.proxy import Proxy, Say
 from tests.faults.scenarios import first
 from tests.faults.scene import House, Scene, operator_in, scene
 
+Object = dict[str, Any]
 TAKEN_OVER = 20.0  # seconds from the last sign of the one to the first write of the other
 STILL = 3.0
+BUSY = 60  # objects that the watches bring as it begins
+ENDED = 60.0  # seconds for three processes to come and go
 
 
 def writers(*proxies: Proxy) -> list[int]:
@@ -84,3 +88,30 @@ def test_a_leader_that_is_told_to_end_hands_over_at_once(play: Play) -> None:
             assert made.complaints() == []
 
     play(story)
+
+
+def test_a_process_that_cannot_go_on_ends_though_its_watches_are_busy(play: Play) -> None:
+    """As where a list that it needs is refused; whoever stays alive then leads no more, and nobody starts it anew."""
+
+    async def story(house: House) -> None:
+        async with scene(house, f"busy-{time.monotonic_ns()}") as made:
+            for number in range(BUSY):
+                await house.kube.apply(labelled(made.namespace, f"a-{number}"))
+            made.proxy.judge = lambda seen: (
+                Say(422) if (seen.verb, seen.place.resource) == ("list", "services") else None
+            )
+            made.operator.kill()
+
+            async def ended() -> bool:
+                return len(made.operator.codes) > 3
+
+            await made.sees(ended, ENDED)
+            assert made.operator.codes[:4] == [-9, 1, 1, 1]
+
+    play(story)
+
+
+def labelled(namespace: str, name: str) -> Object:
+    """Somebody's ConfigMap that is sent to the operator."""
+    meta = {"name": name, "namespace": namespace, "labels": {"penstock.dev/config": "tracked"}}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {}}
