@@ -51,7 +51,7 @@ unit: venv
 	@$(PY) -m pytest -q -p no:cacheprovider tests/unit tests/golden tests/sim tests/meta
 
 integration: venv
-	@$(PY) -m pytest -q -p no:cacheprovider tests/contract tests/integration
+	@$(PY) -m pytest -q -p no:cacheprovider tests/contract tests/integration tests/faults
 
 e2e: venv
 	@$(PY) -m pytest -q -p no:cacheprovider tests/e2e

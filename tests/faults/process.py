@@ -12,16 +12,18 @@ from pathlib import Path
 from tests.integration.operator_process import Command, make_command
 
 START = 60.0
+Settings = tuple[str, dict[str, object]]  # the namespace that its pod would be in, and what its configuration says
 
 
 class Operator:
     """One process at a time. Its log and configuration are in `folder`."""
 
-    def __init__(self, folder: Path, namespace: str, kubeconfig: Path, source: str) -> None:
+    def __init__(self, folder: Path, settings: Settings, kubeconfig: Path, source: str) -> None:
         self.log = folder / "log.jsonl"
         self.starts: list[float] = []  # seconds of the monotonic clock
         self.codes: list[int] = []  # exit codes, of those that ended
-        self._made: Command = make_command(folder, kubeconfig, {"namespace": namespace}, source)
+        namespace, told = settings
+        self._made: Command = make_command(folder, kubeconfig, told, source)
         self._environment = self._made.environment | {"POD_NAMESPACE": namespace, "POD_NAME": folder.name}
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None

@@ -151,7 +151,8 @@ async def operator_in(house: House, namespace: str, name: str) -> AsyncIterator[
     with tempfile.TemporaryDirectory() as at:
         folder = make_folder(at, name)
         async with Proxy(house.plane.kubeconfig) as proxy:
-            operator = Operator(folder, namespace, proxy.write_kubeconfig(folder), house.source.url)
+            told = (namespace, {"namespace": namespace})
+            operator = Operator(folder, told, proxy.write_kubeconfig(folder), house.source.url)
             proxy.kill = operator.kill
             operator.run()
             try:
