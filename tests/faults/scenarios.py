@@ -29,6 +29,7 @@ class Scenario:
     before: Act
     story: Act
     rises: bool = False  # whether who becomes stable only ever gets more until it has everything
+    rests: bool = True  # whether nothing is written between the two parts; a candidate's evidence is, with each look
 
 
 async def nothing(scene: Scene) -> None:
@@ -71,6 +72,7 @@ async def autoscale(scene: Scene) -> None:
     """An autoscaler takes the number over."""
     await scene.apply("v1", scaling=SCALED)
     await _present(scene, "HorizontalPodAutoscaler", True)
+    await scene.until(lambda s: any(c["type"] == "ScalingActive" for c in s.get("conditions", [])))  # it has looked
 
 
 async def scaled(scene: Scene) -> None:
@@ -208,8 +210,8 @@ SCENARIOS: dict[str, Scenario] = {
     "fix the size": Scenario(scaled, fix),
     "promote": Scenario(first, promote, rises=True),
     "rollback": Scenario(first, reject),
-    "supersede": Scenario(begun, supersede, rises=True),
-    "revert": Scenario(begun, revert),
+    "supersede": Scenario(begun, supersede, rises=True, rests=False),
+    "revert": Scenario(begun, revert, rests=False),
     "undo": Scenario(promoted, undo),
     "config": Scenario(configured, edit_config, rises=True),
     "promote by pods": Scenario(pods, by_pods),

@@ -53,7 +53,8 @@ async def play(house: House, case: Case, wanted: Object | None = None) -> Outcom
     try:
         async with scene(house, f"sieve-{time.monotonic_ns()}") as made:
             await story.before(made)
-            await made.quiet(STILL)
+            if story.rests:
+                await made.quiet(STILL)
             before, begin = made.proxy.writes, time.monotonic()
             if case.fault:
                 made.proxy.judge = at(before + case.write, case.fault)
