@@ -18,12 +18,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import yaml
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector, web
+from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, web
 from yarl import URL
+
+from tests.faults.weather import Weather, status
 
 Object = dict[str, Any]
 WRITES = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-REASONS = {409: "Conflict", 422: "Invalid", 429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable"}
 LARGEST_LINE = 16 * 2**20  # bytes of one event of a watch
 PASSED_ON = ("Content-Type", "Retry-After", "Warning")
 
@@ -95,39 +96,6 @@ class Late:
 
 Fault = Kill | Lose | Cut | Say | Late
 Judge = Callable[[Request], Fault | None]
-
-
-@dataclass
-class Weather:
-    """What becomes of the watches of one resource."""
-
-    edit: Callable[[bytes], list[tuple[float, bytes]]] = lambda line: [(0.0, line)]  # seconds later, what
-    still: Callable[[bytes], bool] = lambda line: True  # whether it is told when its time has come
-    deaf: float = 0.0  # streams that began before this bring nothing any more
-    streams: list[tuple[web.StreamResponse, ClientResponse]] = field(default_factory=list)
-    flows: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __post_init__(self) -> None:
-        self.flows.set()
-
-    def freeze(self) -> None:
-        """Streams stay open, new ones open too, and nothing comes."""
-        self.flows.clear()
-
-    def thaw(self) -> None:
-        """What has gathered comes now."""
-        self.flows.set()
-
-    def deafen(self) -> None:
-        """The streams that are open now stay open and bring nothing; new ones are as ever."""
-        self.deaf = time.monotonic()
-
-    async def expire(self) -> None:
-        """What is open ends as it does where the server has forgotten the version that was watched from."""
-        said = _status(410, "too old resource version") | {"reason": "Expired"}
-        for out, upstream in self.streams:
-            await out.write(json.dumps({"type": "ERROR", "object": said}).encode() + b"\n")
-            upstream.close()
 
 
 @dataclass
@@ -256,7 +224,7 @@ class Proxy:
             weather.streams.append(entry)
             try:
                 with suppress(ClientError, ExceptionGroup):  # ended by `expire`, or with the API server
-                    await _pass_on(reply, out, (weather, seen.at))
+                    await weather.pass_on(reply, out, seen.at)
                 await out.write_eof()
             finally:
                 weather.streams.remove(entry)
@@ -313,27 +281,6 @@ def verb_of(method: str, place: Place, query: str) -> str:
     return "get" if place.name else "list"
 
 
-async def _pass_on(reply: ClientResponse, out: web.StreamResponse, of: tuple[Weather, float]) -> None:
-    """Event by event, as the weather lets them through."""
-    weather, began = of
-
-    async def later(seconds: float, line: bytes) -> None:
-        await asyncio.sleep(seconds)  # the fault itself
-        if weather.still(line):
-            await out.write(line)
-
-    async with asyncio.TaskGroup() as delayed:
-        async for line in reply.content:
-            await weather.flows.wait()
-            if began < weather.deaf:
-                await asyncio.Event().wait()  # until the other side gives up
-            for seconds, each in weather.edit(line):
-                if seconds:
-                    delayed.create_task(later(seconds, each))
-                else:
-                    await out.write(each)
-
-
 def _broken(request: web.Request) -> web.Response:
     """No answer: the connection is gone."""
     if request.transport:
@@ -343,14 +290,9 @@ def _broken(request: web.Request) -> web.Response:
 
 def _said(seen: Request, code: int, retry_after: int) -> web.Response:
     details = {"name": seen.place.name, "group": seen.place.group, "kind": seen.place.resource}
-    said = _status(code, "the proxy said so") | {"details": details}
+    said = status(code, "the proxy said so") | {"details": details}
     headers = {"Retry-After": str(retry_after)} if retry_after else {}
     return web.json_response(said, status=code, headers=headers)
-
-
-def _status(code: int, message: str) -> Object:
-    head = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
-    return {**head, "message": message, "reason": REASONS.get(code, ""), "code": code}
 
 
 def _version(content: bytes) -> str:

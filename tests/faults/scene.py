@@ -16,9 +16,9 @@ from penstock.model.faults import Retry
 from penstock.model.names import LABEL_NAME
 from penstock.shell.kube import Kube
 from tests.conftest import ControlPlane
+from tests.faults.container import Operator
 from tests.faults.ends import differences, end
 from tests.faults.history import History, complaints
-from tests.faults.process import Operator
 from tests.faults.proxy import Proxy
 from tests.integration.surroundings import Source, gateway
 from tests.sim.machine import RUNTIME, model

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from tests.faults.conftest import Play
-from tests.faults.process import Operator
+from tests.faults.container import Operator
 from tests.faults.proxy import Proxy, Say
 from tests.faults.scenarios import first
 from tests.faults.scene import House, Scene, operator_in, scene

@@ -15,7 +15,7 @@ import yaml
 
 from penstock.model.names import LABEL_NAME
 from tests.conftest import ControlPlane
-from tests.faults.process import Operator
+from tests.faults.container import Operator
 from tests.faults.proxy import Fault, Lose, Proxy, Request
 from tests.faults.scene import PATIENCE, QUICK, House, make_folder, open_house
 from tests.integration.test_chart import HOME, as_operator
