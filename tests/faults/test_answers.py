@@ -11,6 +11,6 @@ from tests.faults.scene import House
 
 def test_each_kind_of_write_is_throttled_or_cut_once(play: Play) -> None:
     async def story(house: House) -> None:
-        assert await told_once(house, [Say(429, 3), Cut()]) == {}
+        assert await told_once(house, [Say(429, 2), Cut()]) == {}
 
     play(story)

@@ -62,6 +62,7 @@ def report(found: list[Outcome]) -> list[str]:
         "run, within 90 seconds and then without a write for two; where at any resourceVersion a law of",
         "`tests/faults/history.py` was broken; where a step was taken twice; where the process ended by itself.",
         "*Not met*: the run needed fewer writes than the undisturbed one, so the fault had nothing to meet.",
+        "Scenarios that are not in the table were not told in the run that wrote it.",
         "",
         "| scenario | writes | killed before | killed after | answers lost | not met | different |",
         "|---|---|---|---|---|---|---|",
