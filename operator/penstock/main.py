@@ -51,7 +51,7 @@ def main() -> None:
 
 
 async def _whole(config: Settings, kubeconfig: str | None) -> None:
-    """The process, to its end, and after a bug too: neither kopf's threads nor its farewell keep one that leads no more."""
+    """The process, to its end, be it by a bug: neither kopf's threads nor its farewell keep one that leads no more."""
     code = 1
     try:
         code = await run(config, kubeconfig)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import ControlPlane, new_control_plane
 from tests.faults.scenarios import first, promoted
-from tests.faults.scene import House, open_house, scene
+from tests.faults.scene import QUICK, House, open_house, scene
 from tests.faults.watches import KINDS
 
 SILENT = 70.0  # seconds, kopf's `inactivity_timeout`
@@ -53,7 +53,7 @@ async def _silent(
         await first(made)
         made.proxy.weather[kind].deafen()
         begin = time.monotonic()
-        await made.apply("v2")
+        await made.apply("v2", rollout={**QUICK["rollout"], "deadline": "10m"})  # one of a minute would be over first
         await made.settled("v2", LATEST)
         seconds = time.monotonic() - begin
         await made.ends(wanted, STILL)
