@@ -13,7 +13,7 @@ from functools import partial
 
 from penstock.api.fields import seconds
 from penstock.core import forecast, load_looks, objective, preflight, share
-from penstock.core.evidence import fair, questions
+from penstock.core.evidence import fair, next_look, questions
 from penstock.core.plan import decide
 from penstock.metrics import Source
 from penstock.metrics.batch import Batch
@@ -186,7 +186,7 @@ class Loop:
 
     async def ask(self, key: Key, world: World) -> World:
         """The world with the answers that are due; between two looks a silent source is still known to be silent."""
-        if not world.status.candidate:
+        if not next_look(world):  # nobody is judged, or not yet: what was silent about another says nothing
             self.silent.pop(key, None)
             return world
         due = questions(world)
