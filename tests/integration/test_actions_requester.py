@@ -3,13 +3,13 @@
 The release is installed by Helm, which asks the API server what it can.
 """
 
-import json
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import ControlPlane, helm
 from tests.integration.acting import (
@@ -17,10 +17,12 @@ from tests.integration.acting import (
     ACTIONS,
     BY,
     HOME,
+    RUN,
     VERBS,
     Model,
     await_policies,
     cluster,
+    granted,
     manifest,
     new_model,
     numbers,
@@ -176,6 +178,7 @@ def test_a_role_of_the_manual_may_what_the_manual_says(plane: ControlPlane, manu
     binding, role, model = manual["yaml"]
     plane.kubectl("apply", "-f", "-", input=role)
     plane.kubectl("-n", "ml", "create", "rolebinding", "on-call", "--clusterrole=model-on-call", "--user=otto")
+    plane.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(granted("otto-runs", "otto", RUN)))
     tried = new_model(plane, "ml")
     taken(tried.annotate("otto", f"abort={tried.revision}", "pause=true"))
     refused(tried.annotate("otto", f"promote={tried.revision}/2"), "otto needs the verb promote")
@@ -189,8 +192,8 @@ def test_a_role_of_the_manual_may_what_the_manual_says(plane: ControlPlane, manu
 
 def test_the_operator_writes_status_whatever_stands_and_nothing_else(model: Model) -> None:
     taken(model.annotate("anna", *model.asks("anna", "abort"), *model.asks("anna", "approve")))
-    patch = json.dumps({"metadata": {"annotations": {BY: "ben"}}, "status": {"observedGeneration": 1}})
-    words = ("patch", "mdep", model.name, "--type=merge", "-p", patch)
-    taken(model.run(ACCOUNT, *words, "--subresource=status"))
+    taken(model.status(ACCOUNT, annotations={BY: "ben"}))
     assert model.stored()["requested-by"] == "anna"
-    assert "forbidden" in model.run(ACCOUNT, *words).stderr
+    wish = manifest(model.name, "8")
+    done = model.run(ACCOUNT, "apply", "--server-side", "--force-conflicts", "-f", "-", text=wish)
+    assert 'cannot patch resource "modeldeployments"' in done.stderr

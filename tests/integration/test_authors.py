@@ -115,9 +115,7 @@ def test_what_leaves_the_spec_as_it_is_meets_nothing(model: Model) -> None:
 def test_the_operator_writes_its_status_with_the_rights_of_the_chart(model: Model) -> None:
     rights = helm("template", "penstock", "helm/penstock", "-n", HOME, "--show-only", "templates/rbac.yaml").stdout
     model.plane.kubectl("apply", "-f", "-", input=rights)
-    patch = json.dumps({"status": {"replicas": 3}})
-    account = f"system:serviceaccount:{HOME}:penstock"
-    taken(model.run(account, "patch", "mdep", model.name, "--subresource=status", "--type=merge", "-p", patch))
+    taken(model.status(f"system:serviceaccount:{HOME}:penstock"))
 
 
 def test_gitops_with_the_clusters_edit_role_goes_on(model: Model) -> None:
