@@ -44,10 +44,9 @@ def changes(cache: Cache, key: Key, plan: Plan) -> Changes:
     services = {name for kind, name in seen if kind == "Service"}
     routes = [m["kind"] for m in plan.children if m["kind"] in ROUTES]
     differ.sort(key=lambda m: not (_is_ready_route(m, services) if routes else _is_apex(m, services)))
-    uid = cache.parents[key]["metadata"]["uid"] if key in cache.parents else ""
     prune = tuple(seen[where] for where in sorted(plan.prune) if where in seen)
     moves = bool(differ) and (differ[0]["kind"] in ROUTES or (not routes and _is_apex(differ[0], services)))
-    return Changes(uid, tuple(differ), prune, plan.labels, moves)
+    return Changes(cache.parents.uid(key), tuple(differ), prune, plan.labels, moves)
 
 
 def _is_ready_route(manifest: Manifest, services: set[str]) -> bool:

@@ -6,7 +6,7 @@ matter. A child keeps its live object only until a turn has compared it with wha
 fingerprint tells whether anybody touched it. Of a user's ConfigMap only the content is kept.
 """
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from sys import intern
@@ -75,7 +75,7 @@ class Tracked:
 class Cache:
     """All that is known, by key of the ModelDeployment; tracked ConfigMaps by their own."""
 
-    parents: MutableMapping[Key, Object] = field(default_factory=Texts)
+    parents: Texts = field(default_factory=Texts)
     runtimes: dict[str, Object] = field(default_factory=dict)
     configs: dict[Key, Tracked] = field(default_factory=dict)
     children: dict[Key, dict[tuple[str, str], Child]] = field(default_factory=dict)
@@ -107,7 +107,7 @@ class Cache:
 
     def forget_parent(self, key: Key, uid: str) -> None:
         """Drop a ModelDeployment that is gone, unless a namesake has taken its place."""
-        if key in self.parents and self.parents[key]["metadata"]["uid"] == uid:
+        if self.parents.uid(key) == uid:
             del self.parents[key]
             self.rivals.pop(key, None)
 
@@ -136,7 +136,7 @@ class Cache:
 
     def mounting(self, key: Key) -> list[Key]:
         """The ModelDeployments that mount a ConfigMap, all of its namespace."""
-        return [k for k, live in self.parents.items() if k[0] == key[0] and key[1] in _mounts(live)]
+        return [k for k in self.parents if k[0] == key[0] and key[1] in _mounts(self.parents[k])]
 
     def see_child(self, live: Object) -> Key | None:
         """Remember an owned object; the key of its ModelDeployment where something of interest changed."""

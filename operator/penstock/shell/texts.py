@@ -19,6 +19,11 @@ class Texts(MutableMapping[Key, Object]):
 
     def __init__(self) -> None:
         self._texts: dict[Key, str] = {}
+        self._uids: dict[Key, str] = {}
+
+    def uid(self, key: Key) -> str:
+        """Of the object of that key, without reading it; empty where there is none."""
+        return self._uids.get(key, "")
 
     def __getitem__(self, key: Key) -> Object:
         found: Object = json.loads(self._texts[key])
@@ -26,9 +31,10 @@ class Texts(MutableMapping[Key, Object]):
 
     def __setitem__(self, key: Key, live: Object) -> None:
         self._texts[key] = _spell(live)
+        self._uids[key] = live["metadata"].get("uid", "")
 
     def __delitem__(self, key: Key) -> None:
-        del self._texts[key]
+        del self._texts[key], self._uids[key]
 
     def __contains__(self, key: object) -> bool:
         return key in self._texts

@@ -189,7 +189,7 @@ class Watch:
 
     def _known(self, kind: str) -> set[str]:
         if kind == "ModelDeployment":
-            return {live["metadata"]["uid"] for live in self.cache.parents.values()}
+            return {self.cache.parents.uid(key) for key in self.cache.parents}
         if kind == "ModelRuntime":
             return {live["metadata"]["uid"] for live in self.cache.runtimes.values()}
         sources = {t.uid for t in self.cache.configs.values()} if kind == "ConfigMap" else set()
@@ -198,7 +198,8 @@ class Watch:
     def _bury(self, kind: str, uid: str) -> None:
         """Forget an object that no list shows any more."""
         log.warning("found a ghost", extra={"kind": kind, "uid": uid})
-        for live in [*self.cache.parents.values(), *self.cache.runtimes.values()]:
+        parents = [self.cache.parents[key] for key in self.cache.parents if self.cache.parents.uid(key) == uid]
+        for live in [*parents, *self.cache.runtimes.values()]:
             if live["metadata"]["uid"] == uid:
                 self._see(kind, "DELETED", live)
                 return
