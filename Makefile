@@ -8,7 +8,7 @@ SBOM ?= dist/sbom.json
 export PENSTOCK_CACHE
 export PYTHONPATH := operator:.
 
-.PHONY: help up down demo test verify unit integration e2e lint nightly bench generate lock sbom scan venv
+.PHONY: help up down demo test verify unit integration faults e2e lint nightly bench generate lock sbom scan venv
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,7 +37,7 @@ demo: venv ## the main job: v1 serves, v2 is promoted, v3 is rolled back, v4 nev
 	@$(PY) -m examples.demo $(DEMO)
 
 test: venv ## everything that proves it; what needs no cluster runs beside what waits for one
-	@$(MAKE) --no-print-directory -j2 -Otarget verify integration
+	@$(MAKE) --no-print-directory -j3 -Otarget verify integration faults
 	@$(MAKE) --no-print-directory e2e
 
 verify: lint unit ## what needs no cluster: format, types, layers, units, simulation
@@ -51,7 +51,10 @@ unit: venv
 	@$(PY) -m pytest -q -p no:cacheprovider tests/unit tests/golden tests/sim tests/meta
 
 integration: venv
-	@$(PY) -m pytest -q -p no:cacheprovider tests/contract tests/integration tests/faults
+	@$(PY) -m pytest -q -p no:cacheprovider tests/contract tests/integration
+
+faults: venv
+	@$(PY) -m pytest -q -p no:cacheprovider tests/faults
 
 e2e: venv
 	@$(PY) -m pytest -q -p no:cacheprovider tests/e2e

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from cluster.network import Block
 
+_UNROUTED = "10.224.0.0/16"  # Services of a control plane without a node: no packet goes there, and there may be many
+
 
 @dataclass(frozen=True)
 class Place:
@@ -37,13 +39,15 @@ def etcd(plane: Place) -> list[str]:
 def apiserver(plane: Place) -> list[str]:
     """The API server, with everything that aggregated APIs and webhooks need."""
     pki, block = plane.pki, plane.block
-    loopback = ["--endpoint-reconciler-type=none"] if plane.address == "127.0.0.1" else []
+    bare = plane.address == "127.0.0.1"
+    loopback = ["--endpoint-reconciler-type=none"] if bare else []
+    services = _UNROUTED if bare else block.services
     return [
         f"--etcd-servers=http://127.0.0.1:{block.port('etcd')}",
         f"--bind-address={plane.address}",
         f"--advertise-address={plane.address}",
         f"--secure-port={block.port('api')}",
-        f"--service-cluster-ip-range={block.services}",
+        f"--service-cluster-ip-range={services}",
         f"--client-ca-file={pki}/ca.crt",
         f"--tls-cert-file={pki}/apiserver.crt",
         f"--tls-private-key-file={pki}/apiserver.key",
