@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.speed.contestants import APPS, OURS, PENSTOCK, wish
 from bench.speed.converge import LIMIT, create
-from bench.speed.rig import Client, fresh_plane, until
+from bench.speed.rig import MERGE, Client, fresh_plane, until
 from bench.speed.settling import settle
 from tests.conftest import ControlPlane
 from tests.faults.proxy import Fault, Late, Proxy, Request, Say
@@ -80,7 +80,7 @@ async def _all_tried(proxy: Proxy, failing: int) -> bool:
 async def _edit(client: Client, size: int) -> float:
     began = time.monotonic()
     patch = {"spec": {"scaling": {"minReplicas": size}}}
-    await client.send("PATCH", f"{OURS}/model-0000", patch, "application/merge-patch+json")
+    await client.send("PATCH", f"{OURS}/model-0000", patch, MERGE)
     while True:
         (live,) = await client.list(f"{APPS}/deployments")
         if live["spec"]["replicas"] == size:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from bench.speed.contestants import OURS
 from bench.speed.converge import CHILDREN
-from bench.speed.rig import Client, Object
+from bench.speed.rig import MERGE, Client, Object
 
 CONNECTIONS = 32  # as many as the operator has
-MERGE = "application/merge-patch+json"
 
 
 async def main(kubeconfig: Path, template: str) -> None:

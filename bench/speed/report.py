@@ -1,21 +1,16 @@
 """The answers -> the page for people and its plots. Pure: no clock, no files."""
 
-import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from bench.breach.report import quantile
+
 Row = dict[str, Any]
 Curve = tuple[str, str, dict[str, list[tuple[float, float]]]]
 WIDTH = 120  # of a line of the page
 RAW, OURS = "raw client", "Penstock"
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """The smallest value that at least `share` of all do not exceed (nearest rank)."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def line(row: Row) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.speed.contestants import APPS, OURS, PENSTOCK, requests
 from bench.speed.converge import LIMIT, READS, Run, converge
-from bench.speed.rig import ROOT, Client, environment, fresh_plane
+from bench.speed.rig import MERGE, ROOT, Client, environment, fresh_plane
 from bench.speed.settling import settle
 from tests.conftest import ControlPlane
 
@@ -48,7 +48,7 @@ async def _life(plane: ControlPlane, jobs: int) -> Life:
         assert await reader.wait() == 0
         listing = time.monotonic() - began
         size = {"spec": {"scaling": {"minReplicas": 2}}}
-        await client.send("PATCH", f"{OURS}/model-0000", size, "application/merge-patch+json")
+        await client.send("PATCH", f"{OURS}/model-0000", size, MERGE)
         await client.send("DELETE", LEASE)  # that the dead is respected for 15 s is a setting, and not measured here
         (one,) = [d for d in await client.list(f"{APPS}/deployments") if d["metadata"]["name"].startswith("model-0000")]
         began = time.monotonic()

@@ -28,6 +28,7 @@ NAMESPACE = "speed"
 CONNECTIONS = 16
 PAUSE = 0.1  # seconds between two looks at a count: the resolution of every duration here
 APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
 
 
 @contextmanager

@@ -16,12 +16,11 @@ from aiohttp import web
 
 from bench.speed.contestants import OURS, PENSTOCK, Contestant, operator, wish
 from bench.speed.converge import LIMIT, create
-from bench.speed.rig import NAMESPACE, Client, Object, fresh_plane, side_by_side, until
+from bench.speed.rig import MERGE, NAMESPACE, Client, Object, fresh_plane, side_by_side, until
 from tests.conftest import ControlPlane
 from tests.integration.surroundings import Source
 
 ROUTES = f"/apis/gateway.networking.k8s.io/v1/namespaces/{NAMESPACE}/httproutes"
-MERGE = "application/merge-patch+json"
 BAD = 0.5  # of the requests fail from one instant on
 CONNECTIONS = 64
 
