@@ -292,12 +292,17 @@ async def scaled(scene: Scene) -> None:
     name = scene.status["stable"]["revision"]
     await scene.until(lambda s: any(_weight(x.seen, name) == 100 for x in s.sights("HTTPRoute")))
     full = next(s for s in scene.sights("HTTPRoute") if _weight(s.seen, name) == 100)
-    pods = [s.seen for s in scene.sights("Deployment", name) if _written(s.seen) < _written(full.seen)]
-    grown = [(pod["spec"]["replicas"], pod["status"].get("readyReplicas")) for pod in pods]
+    # The watch of Deployments may be behind that of routes: what it will tell was written before, or it was not.
+    await scene.until(lambda s: any(_grown(x.seen) == (3, 3) for x in s.sights("Deployment", name)))
+    grown = [_grown(s.seen) for s in scene.sights("Deployment", name) if _written(s.seen) < _written(full.seen)]
     assert (3, 3) in grown, f"it has the old version's pods before it has everything: {grown}"
     if grown[-1] != (3, 3):  # one that stopped being ready as the route was written: nobody can know of that yet
         scene.notes["grown"] = str(grown[grown.index((3, 3)) :])
     scene.no_failure()
+
+
+def _grown(live: dict[str, Any]) -> tuple[int, int]:
+    return live["spec"]["replicas"], live["status"].get("readyReplicas", 0)
 
 
 def _weight(route: dict[str, Any], revision: str) -> int:
