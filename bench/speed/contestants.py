@@ -136,6 +136,17 @@ def _rollout(name: str) -> list[tuple[str, Object]]:
     return [(ROLLOUTS, _workload(name, "Rollout", "argoproj.io/v1alpha1", strategy))]
 
 
+def _and_the_rest(name: str) -> list[tuple[str, Object]]:
+    """A Rollout and what our operator makes beside a workload: its user's own work here, two Services and a budget."""
+    meta: Object = {"namespace": NAMESPACE}
+    ports = [{"name": "http", "port": 80, "targetPort": "http"}]
+    front: Object = {"apiVersion": "v1", "kind": "Service", "spec": {"selector": {"app": name}, "ports": ports}}
+    guard: Object = {"maxUnavailable": 1, "selector": {"matchLabels": {"app": name}}}
+    kept = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": meta | {"name": name}, "spec": guard}
+    services = [(f"{CORE}/services", front | {"metadata": meta | {"name": each}}) for each in (name, f"{name}-canary")]
+    return [*_rollout(name), *services, (PDBS, kept)]
+
+
 def _crds_of_argo() -> list[Path]:
     folder = module("argo-rollouts", "github.com/argoproj/argo-rollouts") / "manifests" / "crds"
     return sorted(folder.glob("*-crd.yaml"))
@@ -185,6 +196,7 @@ PENSTOCK = Contestant(
     operator,
 )
 _ROLLED = {f"{APPS}/replicasets": 1}
+_SERVED = {**_ROLLED, f"{CORE}/services": 2, PDBS: 1}
 _GUARDED = {f"{APPS}/deployments": 2, f"{CORE}/services": 3}  # one Deployment of the two is its user's
 _FAST_ARGO = ("--qps=2000", "--burst=4000", "--rollout-threads=32", "--loglevel=error")
 _FAST_FLAGGER = ("-kubeconfig-qps=2000", "-kubeconfig-burst=4000", "-threadiness=32", "-log-level=error")
@@ -192,6 +204,7 @@ RIVALS = tuple(
     Contestant(f"{who}, {how}", job, children, work, crds, command(*flags))
     for who, job, children, work, crds, command, fast in (
         ("Argo Rollouts", _rollout, _ROLLED, ROLLOUTS, _crds_of_argo, _argo, _FAST_ARGO),
+        ("Argo Rollouts and the rest", _and_the_rest, _SERVED, ROLLOUTS, _crds_of_argo, _argo, _FAST_ARGO),
         ("Flagger", _canary("10s"), _GUARDED, CANARIES, _crds_of_flagger, _flagger, _FAST_FLAGGER),
     )
     for how, flags in (("its defaults", ()), ("best flags", fast))
