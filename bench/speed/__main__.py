@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.drawing import curve
-from bench.speed import converge, fairness, idle, report, restart, rollback
+from bench.speed import converge, fairness, idle, report, restart, rollback, ways
 from bench.speed.contestants import AT_REST, PENSTOCK, RIVALS
 from bench.speed.rig import ROOT
 
@@ -65,7 +65,8 @@ def _rollback(wish: Wish) -> Iterator[Row]:
     """Canaries that turn bad at one instant: alone, and half as many as there are jobs."""
     for jobs in (1, wish.jobs // 2):
         for _ in range(wish.repeats if jobs == 1 else 1):
-            yield rollback.measure(jobs, 10.0)
+            for way in (ways.OUR_WAY, *ways.THEIR_WAYS):
+                yield rollback.measure(way, jobs)
 
 
 def _fairness(wish: Wish) -> Iterator[Row]:

@@ -125,7 +125,8 @@ def _template(name: str) -> Object:
     return {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}}
 
 
-def _workload(name: str, kind: str, api: str, more: Object) -> Object:
+def workload(name: str, kind: str, api: str, more: Object) -> Object:
+    """A Deployment, or what stands for one, of one replica."""
     spec = {"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": _template(name), **more}
     meta = {"name": name, "namespace": NAMESPACE}
     return {"apiVersion": api, "kind": kind, "metadata": meta, "spec": spec}
@@ -133,7 +134,7 @@ def _workload(name: str, kind: str, api: str, more: Object) -> Object:
 
 def _rollout(name: str) -> list[tuple[str, Object]]:
     strategy = {"strategy": {"canary": {"steps": [{"setWeight": 50}, {"pause": {}}]}}}
-    return [(ROLLOUTS, _workload(name, "Rollout", "argoproj.io/v1alpha1", strategy))]
+    return [(ROLLOUTS, workload(name, "Rollout", "argoproj.io/v1alpha1", strategy))]
 
 
 def _and_the_rest(name: str) -> list[tuple[str, Object]]:
@@ -147,12 +148,14 @@ def _and_the_rest(name: str) -> list[tuple[str, Object]]:
     return [*_rollout(name), *services, (PDBS, kept)]
 
 
-def _crds_of_argo() -> list[Path]:
+def crds_of_argo() -> list[Path]:
     folder = module("argo-rollouts", "github.com/argoproj/argo-rollouts") / "manifests" / "crds"
     return sorted(folder.glob("*-crd.yaml"))
 
 
-def _argo(*flags: str) -> Callable[[Path, Path], list[str]]:
+def argo(*flags: str) -> Callable[[Path, Path], list[str]]:
+    """Its command line, from a kubeconfig and a folder."""
+
     def command(kubeconfig: Path, _: Path) -> list[str]:
         ports = [f"--metricsPort={free_port()}", f"--healthzPort={free_port()}"]
         words = [str(build.program("rollouts-controller")), f"--kubeconfig={kubeconfig}", *ports]
@@ -170,16 +173,18 @@ def _canary(interval: str) -> Callable[[str], list[tuple[str, Object]]]:
         spec = {"provider": "kubernetes", "targetRef": target, "service": {"port": 8080}, "analysis": analysis}
         meta = {"name": name, "namespace": NAMESPACE}
         canary = {"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": meta, "spec": spec}
-        return [(f"{APPS}/deployments", _workload(name, "Deployment", "apps/v1", {})), (CANARIES, canary)]
+        return [(f"{APPS}/deployments", workload(name, "Deployment", "apps/v1", {})), (CANARIES, canary)]
 
     return job
 
 
-def _crds_of_flagger() -> list[Path]:
+def crds_of_flagger() -> list[Path]:
     return [module("flagger", "github.com/fluxcd/flagger") / "artifacts" / "flagger" / "crd.yaml"]
 
 
-def _flagger(*flags: str) -> Callable[[Path, Path], list[str]]:
+def flagger(*flags: str) -> Callable[[Path, Path], list[str]]:
+    """Its command line, from a kubeconfig and a folder; the provider is that of the last word that names one."""
+
     def command(kubeconfig: Path, _: Path) -> list[str]:
         words = [str(build.program("flagger")), f"-kubeconfig={kubeconfig}", f"-port={free_port()}"]
         return [*words, "-mesh-provider=kubernetes", "-metrics-server=http://127.0.0.1:9", *flags]
@@ -203,13 +208,13 @@ _FAST_FLAGGER = ("-kubeconfig-qps=2000", "-kubeconfig-burst=4000", "-threadiness
 RIVALS = tuple(
     Contestant(f"{who}, {how}", job, children, work, crds, command(*flags))
     for who, job, children, work, crds, command, fast in (
-        ("Argo Rollouts", _rollout, _ROLLED, ROLLOUTS, _crds_of_argo, _argo, _FAST_ARGO),
-        ("Argo Rollouts and the rest", _and_the_rest, _SERVED, ROLLOUTS, _crds_of_argo, _argo, _FAST_ARGO),
-        ("Flagger", _canary("10s"), _GUARDED, CANARIES, _crds_of_flagger, _flagger, _FAST_FLAGGER),
+        ("Argo Rollouts", _rollout, _ROLLED, ROLLOUTS, crds_of_argo, argo, _FAST_ARGO),
+        ("Argo Rollouts and the rest", _and_the_rest, _SERVED, ROLLOUTS, crds_of_argo, argo, _FAST_ARGO),
+        ("Flagger", _canary("10s"), _GUARDED, CANARIES, crds_of_flagger, flagger, _FAST_FLAGGER),
     )
     for how, flags in (("its defaults", ()), ("best flags", fast))
 )
 AT_REST = (
     RIVALS[0],
-    Contestant("Flagger, its defaults", _canary("1m"), _GUARDED, CANARIES, _crds_of_flagger, _flagger()),
+    Contestant("Flagger, its defaults", _canary("1m"), _GUARDED, CANARIES, crds_of_flagger, flagger()),
 )

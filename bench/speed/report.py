@@ -184,28 +184,30 @@ def _life(rows: list[Row], about: Row) -> list[str]:
 
 
 def _rollback(rows: list[Row], about: Row) -> list[str]:
-    by: dict[int, list[Row]] = {}
+    by: dict[tuple[int, str], list[Row]] = {}
     for row in rows:
-        by.setdefault(row["jobs"], []).append(row)
+        by.setdefault((row["jobs"], row["who"]), []).append(row)
     shown, goals = [], []
-    for jobs, runs in by.items():
+    for (jobs, who), runs in by.items():
         own, whole = ([value for row in runs for value in row[name]] for name in ("own", "whole"))
         cells = [f"{quantile(own, share):.3f}" for share in (0.5, 0.95, 1.0)]
-        shown.append(
-            (f"{jobs:,}", str(len(runs)), *cells, f"{quantile(whole, 0.5):.1f}", f"{quantile(whole, 0.95):.1f}")
-        )
-        late = quantile(own, 0.95)
-        goals.append(
-            f"- Own part, p95, {jobs:,} at once: {late:.3f} s: {_goal(late, 0.3 if jobs == 1 else 1.0, most=True)}."
-        )
-    head = ("canaries", "runs", "own part p50 s", "p95", "longest", "from the flip p50 s", "p95")
+        times = f"{quantile(whole, 0.5):.1f}", f"{quantile(whole, 0.95):.1f}"
+        core = f"{1000 * sum(row['cpu'] for row in runs) / len(own):.0f}"
+        shown.append((f"{jobs:,}", who, str(len(runs)), *cells, *times, core))
+        if who == OURS:
+            late = quantile(own, 0.95)
+            held = _goal(late, 0.3 if jobs == 1 else 1.0, most=True)
+            goals.append(f"- Own part, p95, {jobs:,} at once: {late:.3f} s: {held}.")
+    head = ("canaries", "who", "runs", "own part p50 s", "p95", "longest", "from the flip p50 s", "p95", "CPU ms each")
     return [
         "## Rollback",
         "",
         *_words(
             f"Canaries at 50 %, looked at every {rows[0]['interval']:.0f} s, all bad from one instant on.",
-            "Our own part is what lies between the answer of the metric source that shows it and the route's write;",
-            f"the rest is the schedule. {_how(about)}",
+            "The own part is what lies between the metric source's last answer and the route's write; the rest is",
+            "the schedule. Rivals give up at the first answer that is bad: Argo Rollouts at once, Flagger at its next",
+            "look, ten seconds later, so its own part is a schedule too. Penstock asks for evidence: its first look",
+            f"may not be enough. {_how(about)}",
         ),
         "",
         *_table(head, shown),

@@ -33,13 +33,17 @@ class Source:
     async def start(self) -> web.AppRunner:
         """Listen on a free port of loopback."""
         app = web.Application()
-        app.router.add_post("/api/v1/query", self._answer)
+        app.router.add_routes(self.handlers())
         runner = web.AppRunner(app)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         self.url = "http://127.0.0.1:" + str(runner.addresses[0][1])
         return runner
+
+    def handlers(self) -> list[web.RouteDef]:
+        """What it answers."""
+        return [web.post("/api/v1/query", self._answer)]
 
     async def _answer(self, request: web.Request) -> web.Response:
         if self.down:

@@ -34,3 +34,18 @@ def test_watches_that_open_again_are_no_requests_and_everything_else_is() -> Non
     quiet, busy = ({"watch pods": 20}, {"watch pods": 20, "get services": 1})
     pages = [report.page({"idle": {"about": ABOUT, "rows": [row | {"requests": each}]}}) for each in (quiet, busy)]
     assert ["besides watches and leases: held" in page for page in pages] == [True, False]
+
+
+def test_goals_of_rollback_are_ours_alone() -> None:
+    row = {"jobs": 1, "interval": 10, "whole": [9.0], "cpu": 0.1}
+    rows = [row | {"who": "Penstock", "own": [0.2]}, row | {"who": "Flagger", "own": [10.0]}]
+    told = report.page({"rollback": {"about": ABOUT, "rows": rows}})
+    assert "1 at once: 0.200 s: held" in told and "| 1 | Flagger | 1 | 10.000 |" in told
+    assert told.count("Own part, p95") == 1
+
+
+def test_a_rival_that_makes_one_object_is_told_apart() -> None:
+    alone, alike = (run(f"Argo Rollouts{more}, best flags", s) for more, s in (("", 4.0), (" and the rest", 20.0)))
+    told = converge(run("raw client", 4.0), run("Penstock", 10.0), alone, alike)
+    assert "whose job leaves the like, best flags: 2.00 times as fast: held" in told
+    assert "of all, best flags: 0.40 times as fast: **missed**" in told
