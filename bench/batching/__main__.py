@@ -8,7 +8,6 @@ import os
 import platform
 import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from penstock.metrics.prometheus import Prometheus
 from penstock.shell.cache import Cache
 from penstock.shell.queue import Queue
 from penstock.shell.telemetry import Telemetry
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 COMMAND = "python -m bench.batching"
@@ -39,12 +39,6 @@ MODES: dict[str, dict[str, Any]] = {
     "source that takes 2 s": {"delay": 2.0},
     "source that takes 2 s, a waiting turn keeps its place": {"delay": 2.0, "gives_back": False},
 }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def cpu(pid: int) -> float:

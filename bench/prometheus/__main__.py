@@ -19,8 +19,9 @@ from typing import Any
 import aiohttp
 
 from bench.prometheus.asking import Asker, number, own_figures
-from bench.prometheus.chart import ROOT, Pod, Rendered, Running, free_port, render, running, write_pods
+from bench.prometheus.chart import ROOT, Pod, Rendered, Running, render, running, write_pods
 from bench.prometheus.meter import Meter, size
+from tests.ports import free_port
 
 PODS_OF_A_REVISION = 5
 QUESTIONS = 16.0  # a second: 20 canaries, each asking 12 series every 15 s

@@ -6,7 +6,6 @@ API server would say; folder and port are free ones. It must change nothing else
 
 import json
 import os
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -18,6 +17,7 @@ from typing import Any
 import yaml
 
 from cluster import build
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 RATIO = 0.9  # of the container's memory limit: what Prometheus itself takes for its GOMEMLIMIT in a pod
@@ -120,10 +120,3 @@ def running(folder: Path, rendered: Rendered, pods: Iterable[Pod]) -> Iterator[R
         finally:
             started.terminate()
             started.wait(60)
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

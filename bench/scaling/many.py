@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from bench.batching.__main__ import ROOT, free_port, surroundings, until_scraped
+from bench.batching.__main__ import ROOT, surroundings, until_scraped
 from bench.batching.exporter import place
 from cluster.certs import Authority
 from penstock.metrics.batch import Batch
@@ -22,6 +22,7 @@ from penstock.shell.external import Trust, make_app, make_context
 from penstock.shell.meter import Meter
 from penstock.shell.texts import Record
 from penstock.shell.web import serve
+from tests.ports import free_port
 
 SPEC = {"scaling": {"maxReplicas": 5, "metrics": [{"name": "requestsPerSecond", "target": 50}]}}
 PROFILE = {"requests": {"name": "requests_total"}}

@@ -16,7 +16,8 @@ from bench.speed.rig import NAMESPACE, ROOT, Client, Object, Process, running
 from cluster import build, gotool
 from cluster.programs import PINS, module_version
 from tests.conftest import ControlPlane
-from tests.integration.operator_process import Running, free_port, make_command
+from tests.integration.operator_process import Running, make_command
+from tests.ports import free_port
 from tests.sim.machine import RUNTIME
 
 APPS = f"/apis/apps/v1/namespaces/{NAMESPACE}"

@@ -6,7 +6,6 @@ The only pretence is the server under load: its counters move when a story says 
 import asyncio
 import contextlib
 import itertools
-import socket
 import subprocess
 import time
 from collections import Counter
@@ -32,6 +31,7 @@ from penstock.model.measure import (
     Selector,
 )
 from tests.conftest import program
+from tests.ports import free_port
 
 PATIENCE = 20.0
 TOTAL = Selector("requests_total", 'path=~"/infer.*"')
@@ -135,12 +135,6 @@ def config(pods: list[Pod]) -> str:
     ]
     job = {"job_name": "pods", "scrape_interval": "100ms", "scrape_timeout": "100ms", "static_configs": targets}
     return yaml.safe_dump({"scrape_configs": [job]})
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -4,21 +4,21 @@ It must not reach into the package: what cannot be seen from outside is not test
 """
 
 import os
-import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 START = 30.0
@@ -116,12 +116,3 @@ def _await_synchronised(running: Running) -> None:
         if running.process.poll() is not None or time.monotonic() > end:
             raise AssertionError(f"the operator did not come up:\n{running.log.read_text()[-4000:]}")
         time.sleep(0.1)  # polls a file; what is awaited is the line, not the time
-
-
-def free_port() -> int:
-    """One that no outgoing connection gets while a killed operator is away: those come from higher ports."""
-    for port in random.sample(range(10_000, 20_000), 1000):
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("no free port")

@@ -6,7 +6,6 @@ relabels. Nothing of the operator runs.
 
 import http.server
 import json
-import socket
 import subprocess
 import threading
 import time
@@ -24,6 +23,7 @@ from penstock.api.analysis import Metric
 from penstock.core.measures import measure
 from penstock.model.measure import Gauge, Histogram, Rate, Ratio, Selector
 from tests.conftest import program
+from tests.ports import free_port
 from tests.unit.exposed import NAMES, chosen, exposition, file_of, profile, relabelled, scrape_rules
 from tests.unit.test_profile_laws import judged
 
@@ -75,7 +75,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @contextmanager
 def prometheus(folder: Path) -> Iterator[str]:
-    listen = f"127.0.0.1:{_free_port()}"
+    listen = f"127.0.0.1:{free_port()}"
     command = [
         program("prometheus"),
         f"--config.file={folder}/prometheus.yml",
@@ -87,13 +87,6 @@ def prometheus(folder: Path) -> Iterator[str]:
             yield f"http://{listen}"
         finally:
             running.terminate()
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def wait_for_scrapes(address: str) -> None:

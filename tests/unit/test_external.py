@@ -19,7 +19,7 @@ from penstock.shell.external import Trust, make_app, make_context, value_of
 from penstock.shell.meter import FRESH, Meter
 from penstock.shell.texts import Record
 from penstock.shell.web import serve
-from tests.unit.test_web import free_port
+from tests.ports import free_port
 
 KEY = ("ml", "churn")
 REVISION = "churn-a1b2"

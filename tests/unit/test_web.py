@@ -1,19 +1,13 @@
 """The web port as a kubelet and a Prometheus see it, over a real socket."""
 
 import asyncio
-import socket
 
 import aiohttp
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.parser import text_string_to_metric_families
 
 from penstock.shell.web import make_app, serve
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.ports import free_port
 
 
 async def fetch(port: int, path: str) -> tuple[int, str, str]:
