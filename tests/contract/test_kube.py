@@ -219,8 +219,8 @@ class TestKube:
             with pytest.raises(Stale):
                 await world.kube.delete("Service", world.namespace, "churn", "00000000-0000-0000-0000-000000000000")
             assert await get(world.kube, live)
-            await world.kube.delete("Service", world.namespace, "churn", live["metadata"]["uid"])
-            await world.kube.delete("Service", world.namespace, "churn", live["metadata"]["uid"])
+            gone = [await world.kube.delete("Service", world.namespace, "churn", live["metadata"]["uid"]) for _ in "ab"]
+            assert gone == [True, True]
             assert await get(world.kube, live) is None
 
         tell(story)
@@ -280,7 +280,7 @@ class TestKube:
             manifest = make_model(world)
             manifest["metadata"]["finalizers"] = ["example.com/hold"]
             live = await world.other.apply(manifest)
-            await world.kube.delete("ModelDeployment", world.namespace, "churn", live["metadata"]["uid"])
+            assert not await world.kube.delete("ModelDeployment", world.namespace, "churn", live["metadata"]["uid"])
             held = await get(world.kube, live)
             assert held and held["metadata"]["deletionTimestamp"]
             manifest["metadata"]["finalizers"] = []

@@ -104,11 +104,11 @@ class FakeKube:
         act = lambda: self.store.patch_series(event, series)  # noqa: E731
         return await self._write("patch_series", event["kind"], event["metadata"]["name"], act)
 
-    async def delete(self, kind: str, namespace: str | None, name: str, uid: str) -> None:
+    async def delete(self, kind: str, namespace: str | None, name: str, uid: str) -> bool:
         """DELETE with a uid."""
         if not uid:
             raise ValueError("delete without uid could hit a namesake")
-        await self._write("delete", kind, name, lambda: self.store.delete(kind, namespace, name, uid))
+        return await self._write("delete", kind, name, lambda: self.store.delete(kind, namespace, name, uid))
 
     async def get(self, kind: str, namespace: str | None, name: str) -> Object | None:
         """GET."""

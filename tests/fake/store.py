@@ -139,20 +139,21 @@ class Store:
             raise Stale(f"{ref[0]}/{ref[2]}: is gone")
         return self._update(ref, _patched(copied(entry.live), {"series": series}), entry.managers)
 
-    def delete(self, kind: str, namespace: str | None, name: str, uid: str | None = None) -> None:
-        """DELETE in the background; an object with finalizers stays and shows that it is being deleted."""
+    def delete(self, kind: str, namespace: str | None, name: str, uid: str | None = None) -> bool:
+        """DELETE in the background; with finalizers it stays, shows that it is being deleted, and gives False."""
         ref = (kind, namespace or "", name)
         entry = self.entries.get(ref)
         if entry is None:
-            return
+            return True
         if uid is not None and entry.live["metadata"]["uid"] != uid:
             raise Stale(f"{kind}/{name}: Precondition failed: UID in precondition: {uid}")
         if entry.live["metadata"].get("finalizers"):
             wanted = copied(entry.live)
             wanted["metadata"].setdefault("deletionTimestamp", self._stamp())
             self._update(ref, wanted, entry.managers)
-        else:
-            self._remove(ref)
+            return False
+        self._remove(ref)
+        return True
 
     def edit(self, ref: Ref, change: Callable[[Object], None], manager: str = "someone") -> Object:
         """Another actor's change of anything but the server's own fields: `change` edits a copy in place."""

@@ -23,7 +23,7 @@ OURS = {
     "ConfigMap",
 }
 TURNS_IN_A_SECOND = 40
-WRITES_IN_TEN_SECONDS = 120  # deletes are repeated until a late watch has told of them
+WRITES_IN_TEN_SECONDS = 70
 
 
 class Broken(BaseException):

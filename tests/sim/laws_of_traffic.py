@@ -20,12 +20,13 @@ def weights_sum_to_100(scene: Scene) -> Iterator[str]:
 
 @law("HTTPRoute")
 def no_weight_rises_on_a_revision_that_cannot_answer(scene: Scene) -> Iterator[str]:
-    """Never ahead of ready pods."""
+    """Never ahead of ready pods; what an edit took while the turn thinks comes back, and no more than that."""
     if scene.name != "churn":
         return
     before, now = _routes(scene)
     for name in backends(scene.after):
         anew = not before.weights and name == scene.revision("stable")  # somebody removed it; there is no other home
+        anew = anew or _had(scene, now, name)
         if _rises(before, now, name) and not anew and not scene.sim.was_ready(name, scene.known):
             yield f"{name} gets {now} without ready pods"
 
@@ -59,6 +60,12 @@ def users_keep_what_the_shares_say(scene: Scene) -> Iterator[str]:
         yield f"users are drawn at {places[1]}, and before there was {places[0]}"
 
 
+def _had(scene: Scene, now: Carried, name: str) -> bool:
+    """Whether it had just this before somebody's edit that the turn could not know of."""
+    edited = scene.sim.route_changed >= scene.known
+    return edited and now.weights.get(name, 0) in scene.sim.gate.shares(name, scene.known)
+
+
 def _places(route: dict[str, Any] | None) -> list[tuple[int, list[int]]]:
     """Where rules stand whose backends set something, and the chances of these."""
     all_rules = enumerate(route["spec"]["rules"] if route else [])
@@ -79,10 +86,8 @@ def only_who_is_tried_or_trusted_gets_more(scene: Scene) -> Iterator[str]:
         return
     before, now = _routes(scene)
     known = (scene.revision("stable"), scene.revision("candidate"))
-    edited = scene.sim.route_changed >= scene.known
     for name in backends(scene.after):
-        had = edited and now.weights.get(name, 0) in scene.sim.gate.shares(name, scene.known)
-        if _rises(before, now, name) and name not in known and not had:
+        if _rises(before, now, name) and name not in known and not _had(scene, now, name):
             yield f"{name} gets {now}, and is neither stable nor candidate"
     if {now.cohort, now.mirror[0]} - {"", scene.revision("candidate")}:
         yield f"{now}, the candidate is {scene.revision('candidate')}"

@@ -272,13 +272,14 @@ def _yielded(world: World, status: Status, sizes: tuple[int, int]) -> int:
     """Pods that the stable revision keeps where it makes room: one while it has traffic, unless there is only one."""
     assert status.stable
     full, tried = sizes
-    return max(full - tried, 1 if _is_reached(world, status.stable.revision) and full > 1 else 0)
+    return max(full - tried, 1 if _is_reached(world, status, status.stable.revision) and full > 1 else 0)
 
 
-def _is_reached(world: World, revision: str) -> bool:
-    """Whether the gateway may send it requests: by the route as it stands, or as it was before that is confirmed."""
+def _is_reached(world: World, status: Status, revision: str) -> bool:
+    """Whether it may be sent requests: by the route as it stands, as it was before that is confirmed, or is to be."""
     seen = world.route
-    return seen is not None and (seen.reaches(revision) or (revision in seen.weights and not seen.programmed))
+    stands = seen is not None and (seen.reaches(revision) or (revision in seen.weights and not seen.programmed))
+    return stands or traffic.weights(world, status).get(revision, 0) > 0
 
 
 def _is_there(world: World, revision: str) -> bool:
@@ -292,7 +293,7 @@ def _leaving_size(world: World, status: Status, gone: Leaving) -> int:
     if not gone.replaced or not status.stable:
         return (now.desired if now else 0) or 1
     home, full = world.workloads.get(status.stable.revision, Workload()).ready, strategy.full_size(world, 0)
-    last = 1 if _is_reached(world, gone.revision) and full > 1 else 0
+    last = 1 if _is_reached(world, status, gone.revision) and full > 1 else 0
     return max(last, min(now.desired if now else full, full - home - 1))
 
 

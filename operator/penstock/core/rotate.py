@@ -62,7 +62,7 @@ def _share(world: World, status: Status, parts: dict[str, int]) -> Turnout:
     (other,) = parts.keys() - {home}
     there = strategy.pods_there(world, (home, other), status.candidate.stable_replicas if status.candidate else 0)
     now = _selected(world, home)
-    if now == "" and there.home and _strangers(world, parts):
+    if there.home and _strangers(world, parts):
         return Turnout(home)
     if not (there.home and there.mine):
         return Turnout(now)
@@ -80,7 +80,7 @@ def _share(world: World, status: Status, parts: dict[str, int]) -> Turnout:
 
 
 def _strangers(world: World, parts: dict[str, int]) -> set[str]:
-    """Who answers in rotation and was taken off: one write takes all its pods out, and the share comes about anew."""
+    """Who answers and was taken off: one write takes all its pods out, and the share comes about from there."""
     return {name for name, weight in world.route.weights.items() if weight} - parts.keys() if world.route else set()
 
 

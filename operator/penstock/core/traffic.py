@@ -5,7 +5,7 @@ from penstock.api.status import Leaving, Status, StepKind
 from penstock.core import drawing
 from penstock.core.strategy import full_size, present_step
 from penstock.model.schedule import read
-from penstock.model.values import Cohort, Shares, Step, Workload, World
+from penstock.model.values import Cohort, Shares, Step, Sticky, Workload, World
 
 
 def shares(world: World, status: Status) -> Shares:
@@ -13,20 +13,21 @@ def shares(world: World, status: Status) -> Shares:
     made, step = weights(world, status), _present(world, status)
     drawn = drawing.draw(world, status, made)
     if not step or not status.candidate or not _arrived(world, status, step):
-        return Shares(made, _parked(world, status), sticky=drawn)
+        return Shares(made, _parked(world, status, drawn), sticky=drawn)
     name = status.candidate.revision
-    cohort = Cohort(name, step.match) if step.match else _parked(world, status)
+    cohort = Cohort(name, step.match) if step.match else _parked(world, status, drawn)
     return Shares(made, cohort, (name, step.mirror) if step.mirror else None, drawn)
 
 
-def _parked(world: World, status: Status) -> Cohort | None:
+def _parked(world: World, status: Status, drawn: Sticky | None) -> Cohort | None:
     """A place for a cohort before its step and after it: whoever belongs to a rule as it comes or goes may be refused.
 
-    It goes when the gateway has taken it that nobody belongs to it.
+    It goes when the gateway has taken it that nobody belongs to it, and nobody is drawn: the draw comes after it in
+    the route, and would have another place.
     """
     planned = status.candidate is not None and any(step.match for step in status.candidate.steps)
     seen = world.route
-    stands = seen is not None and (bool(seen.cohort) or (seen.parked and not seen.programmed))
+    stands = seen is not None and (bool(seen.cohort) or (seen.parked and (not seen.programmed or bool(drawn))))
     return Cohort() if planned or stands else None
 
 

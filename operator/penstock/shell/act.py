@@ -116,7 +116,8 @@ async def act(kube: Api, cache: Cache, key: Key, wanted: Changes) -> bool:
     for child in wanted.prune:
         if not child.is_ours(wanted.uid):
             await claims.may_go(kube, key, child)
-        await kube.delete(child.kind, key[0] if KINDS[child.kind].namespaced else None, child.name, child.uid)
+        if await kube.delete(child.kind, key[0] if KINDS[child.kind].namespaced else None, child.name, child.uid):
+            cache.drop(key, child)
     _tell_of(cache, key, rivals)
     return news
 

@@ -9,6 +9,7 @@ fingerprint tells whether anybody touched it. Of a user's ConfigMap only the con
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from sys import intern
 from typing import Any
 
@@ -81,11 +82,21 @@ class Cache:
     children: dict[Key, dict[tuple[str, str], Child]] = field(default_factory=dict)
     rivals: dict[Key, str] = field(default_factory=dict)
     doubts: dict[Key, set[tuple[str, str]]] = field(default_factory=dict)  # children whose last write got no answer
-    gone: dict[str, int] = field(default_factory=dict)  # uid -> version at which it went
+    gone: dict[str, float] = field(default_factory=dict)  # uid -> version at which it went
 
     def bury(self, live: Object) -> None:
         """An object is gone: what is still under way of it, such as the answer to a write of ours, is old news."""
-        self.gone[live["metadata"]["uid"]] = _version(live)
+        self._note_gone(live["metadata"]["uid"], _version(live))
+
+    def drop(self, key: Key, child: Child) -> None:
+        """The answer to a DELETE says that it is gone: a watch that is late would have each turn delete it again."""
+        self._note_gone(child.uid, inf)
+        mine = self.children.get(key, {})
+        if mine.get((child.kind, child.name)) is child:
+            del mine[child.kind, child.name]
+
+    def _note_gone(self, uid: str, version: float) -> None:
+        self.gone[uid] = version
         if len(self.gone) > BURIED:
             del self.gone[next(iter(self.gone))]
 

@@ -65,8 +65,8 @@ class Api(Protocol):
     async def patch_series(self, event: Object, series: Object) -> Object:
         """PATCH of an Event's series."""
 
-    async def delete(self, kind: str, namespace: str | None, name: str, uid: str) -> None:
-        """DELETE."""
+    async def delete(self, kind: str, namespace: str | None, name: str, uid: str) -> bool:
+        """DELETE; whether it is gone already."""
 
     async def get(self, kind: str, namespace: str | None, name: str) -> Object | None:
         """GET."""
@@ -185,8 +185,11 @@ class Kube:
         call = _about(event, "patch_series", "PATCH", query=query, body=body, content_type=MERGE)
         return await self._write(call)
 
-    async def delete(self, kind: str, namespace: str | None, name: str, uid: str) -> None:
-        """Delete exactly the object with this uid, its dependents in the background; gone already is fine."""
+    async def delete(self, kind: str, namespace: str | None, name: str, uid: str) -> bool:
+        """Delete exactly the object with this uid, its dependents in the background; gone already is fine.
+
+        True where it is gone; False where something has yet to agree (a finalizer, the kubelet).
+        """
         _require(uid, "delete without uid could hit a namesake")
         body = {
             "apiVersion": "v1",
@@ -194,11 +197,9 @@ class Kube:
             "preconditions": {"uid": uid},
             "propagationPolicy": "Background",
         }
-        status, headers, answer = await self._send(
-            Call("delete", "DELETE", kind, namespace, name, body=body), self.fence
-        )
-        if not 200 <= status < 300 and status != 404:
-            raise fault_of(f"{kind}/{name}", status, headers, answer)
+        call = Call("delete", "DELETE", kind, namespace, name, body=body)
+        reply = await self._send(call, self.fence)
+        return reply[0] == 404 or "deletionTimestamp" not in (_object(call, reply).get("metadata") or {})
 
     async def get(self, kind: str, namespace: str | None, name: str) -> Object | None:
         """The live object, or None; also None where the kind or the namespace does not exist."""
