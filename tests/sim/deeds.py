@@ -44,10 +44,10 @@ def delete(sim: Sim, ref: Ref) -> None:
 def fields(sim: Sim, ref: Ref) -> list[tuple[Any, ...]]:
     """Every field that we set."""
     found = sorted(sim.store.entries[ref].managers[FIELD_MANAGER], key=repr)
-    return [path for path in found if path[:2] != OWNERS and not _is_name(path)]
+    return [path for path in found if path[:2] != OWNERS and not is_name(path)]
 
 
-def _is_name(path: tuple[Any, ...]) -> bool:
+def is_name(path: tuple[Any, ...]) -> bool:
     """What an item of a list is known by: who changes that takes one of ours away and adds one of their own."""
     return any(isinstance(key, tuple) and key[0] == path[-1] for key in path[-2:-1])
 
@@ -55,13 +55,14 @@ def _is_name(path: tuple[Any, ...]) -> bool:
 def alter(sim: Sim, ref: Ref, path: tuple[Any, ...]) -> bool:
     """Give one field another value; False where the API server has it that it never changes."""
     try:
-        edit(sim, ref, lambda live: _alter(live, path))
+        edit(sim, ref, lambda live: alter_at(live, path))
     except (Rejected, LookupError):  # or another edit has changed what it is found by
         return False
     return True
 
 
-def _alter(live: Object, path: tuple[Any, ...]) -> None:
+def alter_at(live: Object, path: tuple[Any, ...]) -> None:
+    """Give one field of this copy another value; `LookupError` where it is not there."""
     place: Any = live
     for key in path[:-1]:
         place = _at(place, key)

@@ -35,6 +35,7 @@ class Tale:
     writes: Counter[tuple[str, str]] = field(default_factory=Counter)  # since the deed, by kind and name
     wrong: list[str] = field(default_factory=list)
     targets: tuple[Ref, ...] = ()
+    gone: tuple[str, ...] = ()  # revisions that were about to go
 
 
 def ours(sim: Sim) -> list[Ref]:
@@ -64,6 +65,23 @@ def disturbed(phase: str, deed: str, ref: Ref) -> list[str]:
     return [f"{phase}: {ref[0]} {ref[2]} {deed}: {line}" for line in wrong]
 
 
+def razed(phase: str) -> list[str]:
+    """What is wrong with the end of a story in which all objects are deleted at once.
+
+    The record of a revision that was about to go, and now has no pods, is gone with it.
+    """
+    golden = undisturbed(phase)
+    tale = run(_told(PHASES[phase], (Deed(_raze), golden.targets[0])))
+    found = [*tale.wrong, *differences(golden.end, tale.end)]
+    old = tuple(f".ControllerRevision {name}: " for name in golden.gone)
+    return [f"{phase}: {line}" for line in found if not line.startswith(old)]
+
+
+def _raze(sim: Sim, _: Ref) -> None:
+    for ref in ours(sim):
+        sim.store.delete(*ref)
+
+
 def _most(phase: str, what: Deed, ref: Ref) -> int:
     """Writes that mend one object: its number of pods is a second one; a guarded route is born shut, then opened."""
     guarded = ref[0] == "HTTPRoute" and phase.startswith(("rich", "previewed"))
@@ -81,6 +99,7 @@ async def _told(phase: Phase, done: tuple[Deed, Ref] | None) -> Tale:
     tale = Tale()
     sim = await reach(phase)
     tale.targets = tuple(ours(sim))
+    tale.gone = tuple(gone["revision"] for gone in status_of(sim).get("leaving", []))
     before = len(sim.kube.writes)
     if done:
         done[0].do(sim, done[1])

@@ -5,10 +5,12 @@ Each time other ones of all pairs are told, by turns; every object in every phas
 
 import pytest
 
+from penstock.model.names import LABEL_NAME
 from tests.fake.clock import run
 from tests.sim.deeds import DEEDS, lead_elsewhere
-from tests.sim.kinds import OWNED, disturbed, undisturbed
-from tests.sim.machine import Nature
+from tests.sim.given import deployment as theirs
+from tests.sim.kinds import OWNED, disturbed, razed, undisturbed
+from tests.sim.machine import Nature, Object
 from tests.sim.phases import PHASES, reach, status_of
 
 CELLS = [
@@ -28,6 +30,10 @@ def test_every_kind_that_can_be_ours_is_there_in_some_phase() -> None:
 def test_whatever_somebody_does_to_an_object_of_ours_the_end_is_the_same(phase: str, deed: str, number: int) -> None:
     targets = undisturbed(phase).targets
     assert disturbed(phase, deed, targets[number % len(targets)]) == []
+
+
+def test_all_of_it_deleted_at_once_comes_back() -> None:
+    assert razed("at a weight") == []
 
 
 @pytest.mark.parametrize("kind", ["PodDisruptionBudget", "Deployment", "ControllerRevision", "Service"])
@@ -63,5 +69,23 @@ def test_a_pod_that_somebody_relabels_to_look_at_it_counts_no_more() -> None:
         lead_elsewhere(sim, ("Pod", "ml", pod))
         await sim.run(1)
         assert pod not in {child.name for child in sim.watch.cache.owned(("ml", "churn"))}
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    ("kind", "other"), [("ControllerRevision", {"data": {"a": 1}}), ("Deployment", {"spec": theirs()["spec"]})]
+)
+def test_what_is_given_and_cannot_become_ours_is_told_with_what_to_do(kind: str, other: Object) -> None:
+    async def story() -> None:
+        sim = await reach(PHASES["settled"])
+        ref = (kind, "ml", status_of(sim)["stable"]["revision"])
+        live = sim.store.get(*ref) or {}
+        sim.store.delete(*ref)
+        meta = {"name": ref[2], "namespace": "ml", "labels": {LABEL_NAME: "churn"}}
+        sim.store.create(live | other | {"metadata": meta, "status": {}}, "somebody")
+        await sim.run(5)
+        told = sim.condition("Ready")
+        assert told["reason"] == "Conflict" and f"delete {kind} {ref[2]}" in told["message"], told
 
     run(story())
