@@ -16,9 +16,10 @@ from penstock.model.faults import Rejected, Retry, Stale
 from penstock.model.kinds import KINDS
 from penstock.model.names import LABEL_NAME
 from penstock.shell.kube import FIELD_MANAGER
+from tests.fake.store import Ref
 from tests.faults.ends import CHILDREN, GIVEN, child, differences
 from tests.faults.scene import Scene
-from tests.sim.deeds import KEPT, OWNERS, THEIRS, alter_at, is_name
+from tests.sim.deeds import KEPT, THEIRS, alter_at, is_ours
 
 Object = dict[str, Any]
 Deed = Callable[["Hand"], Awaitable[Any]]
@@ -34,11 +35,11 @@ async def owned(scene: Scene) -> list[Object]:
     return [one for one in every if any(ref["uid"] == uid for ref in one["metadata"].get("ownerReferences") or [])]
 
 
-def fields(live: Object) -> Iterator[Path]:
+def fields(ref: Ref, live: Object) -> Iterator[Path]:
     """Every field that the operator has set, with items of lists by their keys."""
     for entry in live["metadata"]["managedFields"]:
         if entry["manager"] == FIELD_MANAGER and "subresource" not in entry:
-            yield from (p for p in _leaves(entry["fieldsV1"]) if p[:2] != OWNERS and not is_name(p))
+            yield from (p for p in _leaves(entry["fieldsV1"]) if is_ours(ref, p))
 
 
 def _leaves(tree: Object, at: Path = ()) -> Iterator[Path]:
@@ -58,7 +59,7 @@ class Hand:
     before: Object
 
     @property
-    def ref(self) -> tuple[str, str, str]:
+    def ref(self) -> Ref:
         """Kind, namespace and name."""
         return self.before["kind"], self.scene.namespace, self.before["metadata"]["name"]
 
@@ -211,7 +212,7 @@ async def told(hand: Hand, name: str) -> list[str]:
 async def altered(hand: Hand) -> list[str]:
     """Each field that is ours, one after the other, until it is as it was."""
     wrong, since, count = [], len(hand.scene.proxy.log), 0
-    for path in list(fields(hand.before)):
+    for path in list(fields(hand.ref, hand.before)):
         with suppress(LookupError):
             count += await hand.edit(lambda live, path=path: alter_at(live, path))  # type: ignore[misc]
             wrong += [f"{path}: {line}" for line in await hand.mended()]

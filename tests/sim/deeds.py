@@ -44,12 +44,18 @@ def delete(sim: Sim, ref: Ref) -> None:
 def fields(sim: Sim, ref: Ref) -> list[tuple[Any, ...]]:
     """Every field that we set."""
     found = sorted(sim.store.entries[ref].managers[FIELD_MANAGER], key=repr)
-    return [path for path in found if path[:2] != OWNERS and not is_name(path)]
+    return [path for path in found if is_ours(ref, path)]
 
 
-def is_name(path: tuple[Any, ...]) -> bool:
-    """What an item of a list is known by: who changes that takes one of ours away and adds one of their own."""
-    return any(isinstance(key, tuple) and key[0] == path[-1] for key in path[-2:-1])
+def is_ours(ref: Ref, path: tuple[Any, ...]) -> bool:
+    """Whether another value of the field is put right.
+
+    Not what an item of a list is known by: who changes that takes one of ours away and adds one of their own. Nor the
+    names of ports by which clients know the common Service, whoever gave them.
+    """
+    key = any(isinstance(each, tuple) and each[0] == path[-1] for each in path[-2:-1])
+    port = (ref[0], ref[2]) == ("Service", "churn") and path[:2] == ("spec", "ports") and path[-1] == "name"
+    return path[:2] != OWNERS and not key and not port
 
 
 def alter(sim: Sim, ref: Ref, path: tuple[Any, ...]) -> bool:
@@ -83,7 +89,7 @@ def altered(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: altered(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [altered(each) for each in value] or ["x"]
+        return [altered(each) for each in value]
     return value + (1 if isinstance(value, int) else "x")
 
 

@@ -23,6 +23,11 @@ from tests.sim.phases import PATIENCE, PHASES, Phase, Says, reach, status_of, wh
 OWNED = frozenset(WATCHED) - frozenset(FOLLOWING)  # the kinds that can be ours
 STILL = 30.0  # seconds
 HELD = 25.0  # seconds in which what stands in our way stays
+IN_TWO = {  # in which phases, of a kind
+    "Deployment": tuple(PHASES),  # the number of pods first, where an autoscaler has it
+    "HTTPRoute": ("rich", "previewed", "sticky"),  # guarded: born shut; before users are drawn: their place
+    "EnvoyExtensionPolicy": ("rich",),  # for the sink's route first
+}
 REVISION = re.compile(r"churn-[0-9a-f]{10}")
 STATUS = ("sleep", "cost")  # they tell of the way: how it was woken, for how long pods were there
 
@@ -83,9 +88,8 @@ def _raze(sim: Sim, _: Ref) -> None:
 
 
 def _most(phase: str, what: Deed, ref: Ref) -> int:
-    """Writes that mend one object: its number of pods is a second one; a guarded route is born shut, then opened."""
-    guarded = ref[0] == "HTTPRoute" and phase.startswith(("rich", "previewed"))
-    return 0 if PHASES[phase].ends else what.writes + (ref[0] == "Deployment" or guarded)
+    """Writes that mend one object: some kinds come about in two of them."""
+    return 0 if PHASES[phase].ends else what.writes + (phase.split(",")[0] in IN_TWO.get(ref[0], ()))
 
 
 def _remade(end: Object, ref: Ref) -> Object:
