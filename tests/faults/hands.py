@@ -186,7 +186,7 @@ CASES: dict[str, Case] = {
     "orphaned": Case(_strip("labels", "ownerReferences"), _label(name="churn")),
     "squatted": Case(_squat(), Hand.delete),
     "squatted by a controller": Case(_squat(labels=CHURN, ownerReferences=True), Hand.delete),
-    "squatted and given": Case(_squat(labels=CHURN), writes=3),
+    "squatted and given": Case(_squat(labels=CHURN), writes=4),
 }
 
 
@@ -204,7 +204,9 @@ async def told(hand: Hand, name: str) -> list[str]:
     await hand.scene.quiet(STILL)
     wrong += await hand.mended()
     wrote = hand.writes(since)
-    if not case.undo and len(wrote) > case.writes + (hand.ref[0] == "Deployment"):
+    if not case.undo and len(wrote) > case.writes + 2 * (
+        hand.ref[0] == "Deployment"
+    ):  # its number; while it is counted
         wrong.append(f"{len(wrote)} writes")
     return [f"{hand.ref[0]} {hand.ref[2]} {name}: {line}" for line in wrong]
 
