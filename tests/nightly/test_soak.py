@@ -134,6 +134,8 @@ def _operator(proxy: Proxy, folder: Path, source: str) -> Any:
 def test_memory_stays_and_at_rest_nothing_is_asked() -> None:
     with fresh_plane() as plane:
         PENSTOCK.install(plane)
+        plane.install_gateway_api()
+        plane.install_schemas()  # what is missing would be looked for each minute
         run = asyncio.run(soak(plane))
     lines = report(run)
     print(*lines, sep="\n")
