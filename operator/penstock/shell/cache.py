@@ -204,18 +204,10 @@ class Cache:
 
 
 def owner_key(live: Object) -> Key | None:
-    """Key of the ModelDeployment that controls an object, or that its label names; None for one of somebody else.
-
-    Without the label no watch tells of it. Whatever else somebody writes there, what is controlled is repaired.
-    """
+    """Key of the ModelDeployment that an object names as its own; None for an object of somebody else."""
     meta = live["metadata"]
     name = (meta.get("labels") or {}).get(LABEL_NAME)
-    owners = (ref["name"] for ref in meta.get("ownerReferences") or [] if _is_controlling(ref))
-    return (meta["namespace"], next(owners, name)) if name else None
-
-
-def _is_controlling(ref: Object) -> bool:
-    return bool(ref.get("controller")) and ref.get("kind") == "ModelDeployment"
+    return (meta["namespace"], name) if name else None
 
 
 def _is_tracked(live: Object) -> bool:
