@@ -43,7 +43,7 @@ async def _idle(who: Contestant, plane: ControlPlane, jobs: int, seconds: float)
             await until(lambda: who.is_done(client, jobs), LIMIT, f"{who.name}: {jobs} jobs; its log: {process.log}")
             if who is PENSTOCK:
                 await settle(client, jobs)
-            await _quiet(proxy)
+            await quiet(proxy)
             seen, cpu, began = len(proxy.log), process.cpu, time.monotonic()
             await asyncio.sleep(seconds)  # the measured time itself
             took, cost = time.monotonic() - began, process.cpu - cpu
@@ -57,7 +57,7 @@ def _named(one: Request) -> str:
     return f"{one.verb} {one.place.resource}"
 
 
-async def _quiet(proxy: Proxy, seconds: float = 15.0, most: float = 180.0) -> None:
+async def quiet(proxy: Proxy, seconds: float = 15.0, most: float = 180.0) -> None:
     """Until nothing was written for a while; who never stops writing is measured as it is."""
     end = time.monotonic() + most
     while time.monotonic() < end:

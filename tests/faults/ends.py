@@ -42,14 +42,15 @@ async def end(kube: Kube, namespace: str) -> Object:
     found: Object = {}
     for kind in CHILDREN:
         async for page in kube.pages(kind, namespace, LABEL_NAME):
-            found |= {f"{kind}/{live['metadata']['name']}": _child(live) for live in page}
+            found |= {f"{kind}/{live['metadata']['name']}": child(live) for live in page}
     live = await kube.get("ModelDeployment", namespace, "churn")
     found["status"] = plain((live or {}).get("status") or {})
     made: Object = json.loads(json.dumps(found).replace(namespace, "NAMESPACE"))
     return made
 
 
-def _child(live: Object) -> Object:
+def child(live: Object) -> Object:
+    """What is compared of one."""
     meta = live["metadata"]
     notes = {k: v for k, v in (meta.get("annotations") or {}).items() if not k.startswith(OWN_NOTES)}
     owners = [(ref["kind"], ref["name"]) for ref in meta.get("ownerReferences") or []]

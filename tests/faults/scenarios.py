@@ -166,7 +166,7 @@ async def off_by_pods(scene: Scene) -> None:
 
 async def configured(scene: Scene) -> None:
     """v1 serves, with a ConfigMap of the user's."""
-    await _config(scene, "one")
+    await configure(scene, "one")
     await scene.apply("v1", **MOUNTED)
     await scene.settled("v1")
 
@@ -174,14 +174,15 @@ async def configured(scene: Scene) -> None:
 async def edit_config(scene: Scene) -> None:
     """The ConfigMap is edited in place: another revision of the same version."""
     home = (await scene.live())["status"]["stable"]["revision"]
-    await _config(scene, "two")
+    await configure(scene, "two")
     await scene.until(lambda s: s.get("stable", {}).get("revision") != home and _is_home("v1")(s))
 
 
 MOUNTED: Object = {"server": {"configMaps": [{"name": "limits", "mountPath": "/etc/churn"}]}}
 
 
-async def _config(scene: Scene, content: str) -> None:
+async def configure(scene: Scene, content: str) -> None:
+    """The user's ConfigMap, with this content."""
     meta = {"name": "limits", "namespace": scene.namespace, "labels": {"penstock.dev/config": "tracked"}}
     await scene.house.kube.apply(
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"limits": content}}

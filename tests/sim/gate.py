@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any, Protocol
 
 from penstock.routing import rules
@@ -35,6 +36,10 @@ class Carried:
         main = 1.0 - COHORT if self.cohort else 1.0
         copied = main * self.mirror[1] / 100 if self.mirror[0] == name else 0.0
         return main * self.weights.get(name, 0) / 100 + (COHORT if self.cohort == name else 0.0) + copied
+
+    def serving(self, name: str) -> int:
+        """Its pods in rotation."""
+        return self.pods.get(name, (0, 0))[0]
 
     def answers(self, name: str) -> int:
         """Percent of the requests that a revision answers; any cohort is at least one."""
@@ -199,8 +204,13 @@ class Gate:
         return values_since(self.turned, since)
 
     def turns(self, name: str, since: float) -> list[int]:
-        """The weights of a revision in that."""
-        return [carried.weights.get(name, 0) for carried in self.turned_since(since)]
+        """The weights of a revision in that, also in what never was so at one instant: news of one pod may be older."""
+        seen = self.turned_since(since)
+        mine = [carried.serving(name) for carried in seen]
+        others = [sum(map(carried.serving, carried.pods)) - carried.serving(name) for carried in seen]
+        numbers = product(range(min(mine, default=0), max(mine, default=-1) + 1), range(max(others, default=-1) + 1))
+        mixed = [round(100 * n / (n + m)) for n, m in numbers if m >= min(others) and n + m]
+        return [carried.weights.get(name, 0) for carried in seen] + mixed
 
     def always_answers(self, name: str, since: float) -> bool:
         """Whether requests went to a revision all the time since then."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from penstock.model.names import LABEL_NAME
 from tests.sim.noted import Landed
 from tests.sim.rough import Rough
 
@@ -202,7 +203,7 @@ def only_what_is_ours_is_written(scene: Scene) -> Iterator[str]:
         elif live["kind"] == "Pod":
             yield from _only_a_label(scene, change, live)
         elif live["kind"] in OURS:
-            yield from (f"{where} is not ours" for _ in [live] if not _owners(live) & uids)
+            yield from (f"{where} is not ours" for _ in [live] if not _owners(live) & uids and not _is_given(scene))
         elif not _is_told_or_follows(live, change):
             yield f"{where} is no kind of ours"
 
@@ -210,6 +211,13 @@ def only_what_is_ours_is_written(scene: Scene) -> Iterator[str]:
 def _is_told_or_follows(live: Object, change: str) -> bool:
     """An Event that is made; or endpoints that the garbage collector takes once their Service is gone."""
     return (live["kind"] == "Event") == (change != "DELETED") and live["kind"] in ("Event", "EndpointSlice")
+
+
+def _is_given(scene: Scene) -> bool:
+    """Nobody controlled it before this write, and its label handed it over."""
+    before = scene.before
+    labels = (before or {"metadata": {}})["metadata"].get("labels") or {}
+    return before is not None and not _owners(before) and labels.get(LABEL_NAME) == "churn"
 
 
 def _owners(live: Object) -> set[str]:

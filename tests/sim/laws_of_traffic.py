@@ -61,9 +61,9 @@ def users_keep_what_the_shares_say(scene: Scene) -> Iterator[str]:
 
 
 def _had(scene: Scene, now: Carried, name: str) -> bool:
-    """Whether it had just this before somebody's edit that the turn could not know of."""
+    """Whether it had as much before somebody's edit that the turn could not know of."""
     edited = scene.sim.route_changed >= scene.known
-    return edited and now.weights.get(name, 0) in scene.sim.gate.shares(name, scene.known)
+    return edited and now.weights.get(name, 0) <= max(scene.sim.gate.shares(name, scene.known), default=0)
 
 
 def _places(route: dict[str, Any] | None) -> list[tuple[int, list[int]]]:

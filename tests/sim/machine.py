@@ -23,6 +23,7 @@ from tests.fake.kube import Crash, FakeKube
 from tests.fake.store import Ref, Store
 from tests.sim.gate import carried_by
 from tests.sim.pods import Pods
+from tests.sim.selecting import Selecting
 
 Object = dict[str, Any]
 CARRYING = ("churn", "churn-route")  # names of routes that carry the shares
@@ -98,7 +99,7 @@ class Sim:
         self.store.subscribe(self._react)
         self.store.apply(RUNTIME, "admin")
         self.start_operator()
-        self.store.subscribe(self.deliver)
+        self.store.subscribe(Selecting(self).see)
 
     def now(self) -> datetime:
         """Wall clock on the loop's virtual time."""

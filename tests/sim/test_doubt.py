@@ -5,11 +5,11 @@ import pytest
 from penstock.model.faults import Retry
 from tests.fake.clock import run
 from tests.sim import test_own_route as own
-from tests.sim.machine import Object, model
+from tests.sim.machine import Object, Sim, model
 from tests.sim.stories import ask
 
 
-class Deaf(own.Chosen):
+class Deaf(Sim):
     """From some time on nothing is heard of routes, and somebody aborts as soon as one changes."""
 
     tried = ""  # the revision that is to be aborted; none: all is heard

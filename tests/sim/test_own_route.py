@@ -39,27 +39,9 @@ def wish(version: str, *rules: str, **spec: Any) -> Object:
     return model(version, traffic={"route": {"name": "churn-route", "rules": list(rules) or ["main"]}}, **spec)
 
 
-class Chosen(Sim):
-    """The watches see what carries our label: an object that loses it is gone for them."""
-
-    before: Object | None = None
-
-    def deliver(self, event: str, live: Object) -> None:
-        """As the API server tells a watch with a selector: what no longer fits is gone, as it was when it did."""
-        if live["kind"] != "HTTPRoute":
-            super().deliver(event, live)
-        elif "penstock.dev/name" in (live["metadata"].get("labels") or {}):
-            self.before = copied(live)
-            super().deliver(event, live)
-        elif self.before:
-            gone, self.before = self.before, None
-            gone["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
-            super().deliver("DELETED", gone)
-
-
-async def settled(natures: dict[str, Nature] | None = None) -> Chosen:
+async def settled(natures: dict[str, Nature] | None = None) -> Sim:
     """v1 is stable in somebody's route."""
-    sim = Chosen(natures or {})
+    sim = Sim(natures or {})
     sim.store.apply(route(), "gitops")
     sim.apply(wish("v1"))
     await sim.run(60)
@@ -134,7 +116,7 @@ def test_a_bad_version_loses_its_weight_there_too() -> None:
 
 def test_nothing_is_touched_before_the_first_revision_is_ready() -> None:
     async def story() -> None:
-        sim = Chosen({"v1": Nature(ready_after=30)})
+        sim = Sim({"v1": Nature(ready_after=30)})
         sim.store.apply(route(), "gitops")
         sim.apply(wish("v1"))
         await sim.run(25)
@@ -159,7 +141,7 @@ CONTROLLED = {"ownerReferences": [{"apiVersion": "v1", "kind": "App", "name": "a
 )
 def test_a_route_that_is_not_handed_over_is_named_and_left_alone(found: Object, said: str) -> None:
     async def story() -> None:
-        sim = Chosen()
+        sim = Sim()
         sim.store.collects = False  # the owner is not there
         sim.store.apply(found, "gitops")
         sim.apply(wish("v1"))
@@ -176,7 +158,7 @@ def test_a_route_that_is_not_handed_over_is_named_and_left_alone(found: Object, 
 
 def test_a_rule_that_is_missing_is_named_with_those_that_are_there() -> None:
     async def story() -> None:
-        sim = Chosen()
+        sim = Sim()
         sim.store.apply(route(), "gitops")
         sim.apply(wish("v1", "main", "mian"))
         await sim.run(60)
@@ -266,7 +248,7 @@ def test_a_deleted_wish_leaves_the_route_as_it_is() -> None:
 
 async def told(crash: tuple[int, Literal["before", "after"]] | None) -> Sim:
     """v1 is created, v2 promoted, v3 rejected, all in somebody's route."""
-    sim = Chosen({"v3": Nature(error_rate=0.4)})
+    sim = Sim({"v3": Nature(error_rate=0.4)})
     if crash:
         sim.kube.crash_at(*crash)
     sim.store.apply(route(), "gitops")

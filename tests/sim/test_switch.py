@@ -10,7 +10,7 @@ from penstock.routing import ROUTES, istio, place_of
 from tests.fake.clock import run
 from tests.sim.machine import RUNTIME, Nature, Object, Sim, model
 from tests.sim.stories import spent
-from tests.sim.test_own_route import Chosen, route
+from tests.sim.test_own_route import route
 
 TRAFFICS: dict[str, Object] = {
     "gateway": {"gateway": {"name": "models"}, "hostnames": ["churn.corp"], "path": "/v2"},
@@ -22,7 +22,7 @@ PAIRS = [(a, b) for a in TRAFFICS for b in TRAFFICS if a != b]
 CONFIRMED = [pair for pair in PAIRS if pair[1] != "istio"]  # of a VirtualService nobody says anything
 
 
-class Watched(Chosen):
+class Watched(Sim):
     """At every moment some route that is confirmed leads to pods that are ready, once one has."""
 
     began = False

@@ -219,7 +219,8 @@ def _verdict(world: World, found: tuple[Verdict | None, Verdict | None], breach:
         return Turn(world.status, waits=waits)
     if world.status.stable is None:  # nothing to go back to: say so, and keep trying
         return Turn(world.status, waits=waits, overdue=True)
-    return moves.reject(world, Refusal(AT_DEADLINE.get(waits.reason, Reason.EVIDENCE_MISSING), waits.message))
+    kept = f"; {world.fault.message}" if world.fault else ""  # what could not be written may be why
+    return moves.reject(world, Refusal(AT_DEADLINE.get(waits.reason, Reason.EVIDENCE_MISSING), waits.message + kept))
 
 
 def _first_wait(world: World, step: Step, names: Iterable[str]) -> Verdict | None:

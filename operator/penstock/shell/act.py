@@ -106,7 +106,7 @@ async def act(kube: Api, cache: Cache, key: Key, wanted: Changes) -> bool:
             continue  # to repair it would be a fight without end
         claimed = manifest if ours else await claims.claim(kube, key, wanted.uid, manifest)
         await handover.keep_number(kube, child, claimed)
-        with doubting(cache, key, manifest):
+        with doubting(cache, key, manifest), claims.taking(manifest, claimed):
             answer = await kube.apply(claimed)
         news |= cache.see_child(answer) is not None and _is_apex(manifest, {key[1]})
         _verify(cache, key, answer)

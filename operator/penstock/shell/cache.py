@@ -83,6 +83,7 @@ class Cache:
     rivals: dict[Key, str] = field(default_factory=dict)
     doubts: dict[Key, set[tuple[str, str]]] = field(default_factory=dict)  # children whose last write got no answer
     gone: dict[str, float] = field(default_factory=dict)  # uid -> version at which it went
+    lost: dict[Key, dict[str, Record]] = field(default_factory=dict)  # records in use that somebody deleted
 
     def bury(self, live: Object) -> None:
         """An object is gone: what is still under way of it, such as the answer to a write of ours, is old news."""
@@ -91,12 +92,10 @@ class Cache:
     def drop(self, key: Key, child: Child) -> None:
         """The answer to a DELETE says that it is gone: a watch that is late would have each turn delete it again."""
         self._note_gone(child.uid, inf)
-        mine = self.children.get(key, {})
-        if mine.get((child.kind, child.name)) is child:
-            del mine[child.kind, child.name]
+        self._drop(key, {"kind": child.kind, "metadata": {"name": child.name, "uid": child.uid}})
 
     def _note_gone(self, uid: str, version: float) -> None:
-        self.gone[uid] = version
+        self.gone[uid] = max(version, self.gone.get(uid, version))
         if len(self.gone) > BURIED:
             del self.gone[next(iter(self.gone))]
 
@@ -121,6 +120,7 @@ class Cache:
         if self.parents.uid(key) == uid:
             del self.parents[key]
             self.rivals.pop(key, None)
+            self.lost.pop(key, None)
 
     def see_runtime(self, live: Object, gone: bool = False) -> bool:
         """Remember a ModelRuntime while it is there; True where what it says has changed."""
@@ -162,19 +162,50 @@ class Cache:
         if known and known.uid == child.uid and known.verified and known.fingerprint == child.fingerprint:
             child.verified, child.live = known.verified, None
         mine[child.kind, child.name] = child
+        self._found(key, child)
         changed = not known or (known.fingerprint, known.seen) != (child.fingerprint, child.seen)
         return key if changed else None
 
     def forget_child(self, live: Object) -> Key | None:
         """Drop an owned object that is gone."""
         key = owner_key(live)
-        mine = self.children.get(key, {}) if key else {}
-        where = (live["kind"], live["metadata"]["name"])
-        if where in mine and mine[where].uid == live["metadata"]["uid"]:
-            del mine[where]
-        if key and not mine:
-            self.children.pop(key, None)
+        if key:
+            self._drop(key, live)
         return key
+
+    def forget_stray(self, live: Object) -> Key | None:
+        """Drop an object whose label names another ModelDeployment than before; the key of the one before.
+
+        What is ours, or follows it, has a name that begins with its ModelDeployment's.
+        """
+        meta, now = live["metadata"], owner_key(live)
+        parts = meta["name"].split("-")
+        keys = [(meta.get("namespace", ""), "-".join(parts[:count])) for count in range(1, len(parts) + 1)]
+        return next((key for key in keys if key != now and self._drop(key, live)), None)
+
+    def _drop(self, key: Key, live: Object) -> bool:
+        """Forget one object; True where it was known. A record that is in use is kept: it is made anew."""
+        mine, where = self.children.get(key, {}), (live["kind"], live["metadata"]["name"])
+        known = mine.get(where)
+        if not known or known.uid != live["metadata"]["uid"]:
+            return False
+        del mine[where]
+        if isinstance(known.seen, Record) and known.name in self._in_use(key):
+            self.lost.setdefault(key, {})[known.name] = known.seen
+        if not mine:
+            self.children.pop(key, None)
+        return True
+
+    def _found(self, key: Key, child: Child) -> None:
+        """A record that was lost is there again; one of somebody else's is none."""
+        if isinstance(child.seen, Record) and child.is_ours(self.parents.uid(key)):
+            self.lost.get(key, {}).pop(child.name, None)
+
+    def _in_use(self, key: Key) -> set[str]:
+        """Revisions that have pods, or are to have some, by the status as it was last seen."""
+        status = (self.parents.get(key) or {}).get("status") or {}
+        sides = [status.get("stable"), status.get("candidate"), *(status.get("leaving") or [])]
+        return {side["revision"] for side in sides if side}
 
     def owned(self, key: Key) -> Iterator[Child]:
         """The children of a ModelDeployment, pods too."""

@@ -4,6 +4,9 @@ An object that is not ours is never written over, unless whoever may edit it has
 that takes something over is fenced by the version that was read, so that a label taken back in time is obeyed.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from penstock.model.faults import Rejected, Retry
 from penstock.model.names import LABEL_NAME
 from penstock.model.reasons import Reason
@@ -63,6 +66,19 @@ def _taken(live: Manifest, manifest: Manifest) -> Manifest:
     if kind in CLEARED:
         made["spec"] = CLEARED[kind] | manifest["spec"]
     return made
+
+
+@contextmanager
+def taking(manifest: Manifest, claimed: Manifest) -> Iterator[None]:
+    """A write of it. What was handed over and cannot be made into ours, as some fields never change, is a conflict."""
+    try:
+        yield
+    except Rejected as fault:
+        if claimed is manifest:
+            raise
+        what = f"{manifest['kind']} {manifest['metadata']['name']}"
+        text = f"delete {what}, which was handed over and cannot be taken over as it is: {fault}"
+        raise Rejected(Reason.CONFLICT, text) from fault
 
 
 async def may_go(kube: Api, key: Key, child: Child) -> None:

@@ -41,6 +41,7 @@ SOONEST = 0.05
 NEVER = datetime.min.replace(tzinfo=UTC)
 REQUESTS = -1  # among the questions, which are numbered as the metrics are: the one about all requests
 LONGEST_WAIT = 1.0  # seconds
+REFUSED = 5.0  # seconds at least from a turn whose writes failed to the next look
 LATEST = (
     30.0  # a wall clock that was set back and forth must not leave a rollout asleep; a look at memory costs nothing
 )
@@ -125,9 +126,12 @@ class Loop:
             self.queue.retry(key)
         else:
             self.queue.forget(key)
-            if again is not None:
-                wait = (again - self.clock()).total_seconds()
-                self.queue.add_after(key, min(max(SOONEST, wait), LATEST))
+            self._look_again(key, again, SOONEST)
+
+    def _look_again(self, key: Key, again: datetime | None, soonest: float) -> None:
+        if again is not None:
+            wait = (again - self.clock()).total_seconds()
+            self.queue.add_after(key, min(max(soonest, wait), LATEST))
 
     def _note(self, key: Key, fault: Rejected) -> None:
         reason = Reason.CONFLICT if fault.reason == Reason.CONFLICT.value else Reason.REFUSED_BY_API
@@ -161,6 +165,7 @@ class Loop:
             news = await act.act(self.kube, self.cache, key, changes)
         except (Retry, Rejected, Stale):  # what was recorded is told even where a write was refused
             await self._tell(recorded, (world, plan, course))
+            self._look_again(key, plan.again, REFUSED)  # its clocks and metrics do not wait for what is refused
             raise
         course = course.then("acted_at")
         self.telemetry.acted(changes.moves_traffic, course)

@@ -62,7 +62,7 @@ def observe(cache: Cache, key: Key, now: datetime, means: Means) -> World | None
         configs=_configs(cache, key[0], spec) if spec else {},
         workloads=_workloads([c for c in mine if c.name != names.door(key[1])]),
         pods=standing(mine),
-        snapshots={c.name: c.seen.read() for c in mine if isinstance(c.seen, Record)},
+        snapshots={name: record.read() for name, record in _records(cache, key, mine).items()},
         owned=frozenset((c.kind, c.name) for c in mine if c.kind not in FOLLOWING),
         route=routes.now,
         formers=routes.formers,
@@ -80,6 +80,11 @@ def observe(cache: Cache, key: Key, now: datetime, means: Means) -> World | None
         log=_log(mine, payload.name_of(key[1])),
     )
     return resolve(_settling(world), lambda: _runtimes(cache), means.sources) if spec else world
+
+
+def _records(cache: Cache, key: Key, mine: list[Child]) -> dict[str, Record]:
+    """Of each revision; those too that somebody deleted while they are in use: they are made anew."""
+    return cache.lost.get(key, {}) | {c.name: c.seen for c in mine if isinstance(c.seen, Record)}
 
 
 def _asked(annotations: dict[str, str]) -> dict[str, str]:

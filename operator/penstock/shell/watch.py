@@ -70,8 +70,8 @@ class Watch:
                 self._config(live, gone)
             if gone and kind == "Pod" and was_cut(live):
                 self._cut(live)
-            key = self.cache.forget_child(live) if gone else self.cache.see_child(live)
-            if key:
+            keys = (self.cache.forget_stray(live), (self.cache.forget_child if gone else self.cache.see_child)(live))
+            for key in filter(None, keys):
                 self._add(key)
 
     def _cut(self, live: Object) -> None:
@@ -170,7 +170,7 @@ class Watch:
     async def _list(self, kind: str) -> set[str]:
         namespace = self.namespace if KINDS[kind].namespaced else None
         alive: set[str] = set()
-        async for page in self.kube.pages(kind, namespace, _selector(kind)):
+        async for page in self.kube.pages(kind, namespace, selector(kind)):
             for live in page:
                 alive.add(live["metadata"]["uid"])
                 if live["metadata"]["uid"] not in self.buried:  # deleted while this list was under way
@@ -218,7 +218,7 @@ class Watch:
         return ["the queue has not moved for five minutes"] if late else []
 
 
-def _selector(kind: str) -> str:
+def selector(kind: str) -> str:
     """What of a kind is sent to us: else it would be every pod, Service and ConfigMap of the cluster."""
     if kind == "ConfigMap":  # a kind has one selector: users' and our copies carry this label, our copies both
         return LABEL_CONFIG
@@ -310,7 +310,7 @@ def make_settings() -> kopf.OperatorSettings:
     made.queueing.idle_timeout = 0.02
     made.watching.chunk_size = 500
     for name in WATCHED:
-        made.watching.label_selectors[KINDS[name].group, KINDS[name].plural] = _selector(name)
+        made.watching.label_selectors[KINDS[name].group, KINDS[name].plural] = selector(name)
     made.watching.server_timeout = 300
     made.networking.request_timeout = 30
     made.networking.connect_timeout = 5
