@@ -18,6 +18,7 @@ from penstock.metrics.batch import Batch
 from penstock.metrics.http import Http
 from penstock.metrics.prometheus import Prometheus
 from penstock.shell.cache import Cache, Child, Scale
+from penstock.shell.clock import Clock
 from penstock.shell.external import Trust, make_app, make_context
 from penstock.shell.meter import Meter
 from penstock.shell.texts import Record
@@ -41,7 +42,8 @@ async def _run(url: str, folder: Path, models: int, seconds: float) -> dict[str,
         authority.issue(name, f"/CN={name}", hosts)
     async with aiohttp.ClientSession(trust_env=False) as session:
         await until_scraped(url, session, 60.0)
-        meter = Meter(_cache(models), {"default": Batch("default", Prometheus("bench", Http(url, session)))})
+        batches = {"default": Batch("default", Prometheus("bench", Http(url, session)))}
+        meter = Meter(_cache(models), batches, Clock().now)
         trust = Trust((folder / "front-proxy-ca.crt").read_text(), frozenset({"front-proxy"}))
         context = make_context(str(folder / "server.crt"), str(folder / "server.key"), trust)
         runner = await serve(make_app(meter, trust), port := free_port(), context)

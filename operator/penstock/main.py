@@ -20,6 +20,7 @@ import kopf
 from penstock.metrics import SOURCES
 from penstock.shell import external, logs, settings, web
 from penstock.shell.cache import Cache
+from penstock.shell.clock import Clock
 from penstock.shell.kube import Kube
 from penstock.shell.lease import Lease
 from penstock.shell.loop import Loop
@@ -63,31 +64,33 @@ async def _whole(config: Settings, kubeconfig: str | None) -> None:
 
 async def run(config: Settings, kubeconfig: str | None) -> int:
     """Serve health, wait for the lease, reconcile until the lease or the watches are lost or a signal comes."""
-    telemetry, stop = Telemetry(), asyncio.Event()
+    telemetry, stop, clock = Telemetry(), asyncio.Event(), Clock()
     _on_signals(stop)
-    kube = await Kube.connect(kubeconfig)
-    kube.on_request = telemetry.request
+    kube, apart = await Kube.connect(kubeconfig), await Kube.connect(kubeconfig, pool=1)
+    kube.on_request, kube.on_date, apart.on_date = telemetry.request, clock.hear, clock.hear
     who = settings.identity()
-    lease = Lease(await Kube.connect(kubeconfig, pool=1), (who.namespace, "penstock"), who.holder)
+    lease = Lease(apart, (who.namespace, "penstock"), who.holder)
     kube.fence = lease.fence
     queue = Queue(time.monotonic, random.Random())
     watch = Watch(kube, Cache(), queue, config.namespace or None, config.kinds, on_cut=telemetry.cut.inc)
     jar = aiohttp.DummyCookieJar()  # what one source sets is no other's business
     async with aiohttp.ClientSession(trust_env=False, cookie_jar=jar) as session:
-        sources = {n: SOURCES[s.type](n, s.model_dump(), session) for n, s in config.metric_sources.items()}
+        tools = session, clock.seconds
+        sources = {n: SOURCES[s.type](n, s.model_dump(), *tools) for n, s in config.metric_sources.items()}
         loop = Loop(
             kube,
             watch.cache,
             queue,
             sources,
             telemetry,
+            clock.now,
             rooms=Rooms(kube),
             verified=config.verified_actions,
             platform=config.given,
         )
         telemetry.depth.set_function(queue.depth)
         telemetry.age.set_function(queue.oldest)
-        meter = Meter(watch.cache, loop.batches)
+        meter = Meter(watch.cache, loop.batches, clock.now)
         app = web.make_app(alive=watch.problems, ready=list, registry=telemetry.registry)
         if config.keda:
             app.router.add_get(settings.PLACE + "/{namespace}/{revision}/{metric}", external.value_of(meter))

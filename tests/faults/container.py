@@ -24,7 +24,7 @@ class Operator:
         self.codes: list[int] = []  # exit codes, of those that ended
         namespace, told = settings
         self._made: Command = make_command(folder, kubeconfig, told, source)
-        self._environment = self._made.environment | {"POD_NAMESPACE": namespace, "POD_NAME": folder.name}
+        self.environment = self._made.environment | {"POD_NAMESPACE": namespace, "POD_NAME": folder.name}
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self.port = self._made.port
@@ -71,6 +71,6 @@ class Operator:
             while True:
                 self.starts.append(time.monotonic())
                 self._process = await asyncio.create_subprocess_exec(
-                    *self._made.words, stdout=out, stderr=out, env=self._environment
+                    *self._made.words, stdout=out, stderr=out, env=self.environment
                 )
                 self.codes.append(await self._process.wait())

@@ -57,6 +57,8 @@ class History:
             with suppress(ClientError, OSError):
                 query = {"watch": "true", "resourceVersion": version}
                 async with session.get(path, params=query) as reply:
+                    version = version if reply.ok else "0"
+                    reply.raise_for_status()  # a kind that was established just now is not served for a moment
                     async for line in reply.content:
                         told = json.loads(line)
                         if told["type"] == "ERROR":  # too old, after a restart of the server

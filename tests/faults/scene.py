@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class House:
     kube: Kube
     source: Source
     history: History
+    environment: dict[str, str] = field(default_factory=dict)  # of operators that are yet to be started
 
 
 @asynccontextmanager
@@ -48,10 +49,12 @@ async def open_house(plane: ControlPlane) -> AsyncIterator[House]:
     try:
         yield House(plane, kube, source, history)
     finally:
+        ended = [task for task in tasks if task.done()]
         for task in tasks:
             task.cancel()
         await runner.cleanup()
         await kube.close()
+        assert not ended, f"nobody has looked: {ended}"
 
 
 @dataclass
@@ -153,6 +156,7 @@ async def operator_in(house: House, namespace: str, name: str) -> AsyncIterator[
         async with Proxy(house.plane.kubeconfig) as proxy:
             told = (namespace, {"namespace": namespace})
             operator = Operator(folder, told, proxy.write_kubeconfig(folder), house.source.url)
+            operator.environment |= house.environment
             proxy.kill = operator.kill
             operator.run()
             try:

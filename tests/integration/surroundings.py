@@ -24,6 +24,7 @@ class Source:
     """A Prometheus that has seen every revision answer `RPS` requests a second, so many of them badly."""
 
     bad: dict[str, float] = field(default_factory=dict)
+    until: dict[str, float] = field(default_factory=dict)  # Unix seconds after which nobody asks a revision any more
     down: bool = False
     asked: int = 0
     url: str = ""
@@ -62,7 +63,8 @@ class Source:
         seconds = int(query.rsplit("[", 1)[1].rstrip("s]"))
         times = [at - seconds + i for i in range(self.every, seconds + 1, self.every)]
         labels = {"pod": "one", "namespace": place[0], "penstock_dev_revision": place[1]}
-        return {"metric": labels, "values": [[t, str(int((t - self.began) * rate))] for t in times]}
+        end = self.until.get(place[1], at)
+        return {"metric": labels, "values": [[t, str(int((min(t, end) - self.began) * rate))] for t in times]}
 
 
 async def gateway(kube: Kube, namespace: str | None) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -93,6 +94,13 @@ def _impure(tree: ast.Module) -> Iterator[tuple[int, str]]:
             and node.func.id in ("open", "print", "input")
         ):
             yield node.lineno, node.func.id
+
+
+def test_one_module_tells_the_time() -> None:
+    """What decides goes by the API server's clock; the others tell people, or a server that has named a date."""
+    asks = re.compile(r"datetime\.now\(|utcnow\(|\btime\.time\b")
+    found = {path.name for path in PACKAGE.rglob("*.py") if asks.search(path.read_text())}
+    assert found == {"clock.py", "lease.py", "http.py"}
 
 
 def test_names_say_something() -> None:

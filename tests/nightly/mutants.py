@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 STORIES = 400
 UNITS = (
     *("judge", "evidence", "actions", "approved", "access", "rotate", "rotation", "share", "share_samples"),
-    *("cache", "queue", "endpoints", "routed", "traffic", "strategy", "sleep", "keda"),
+    *("cache", "queue", "endpoints", "routed", "traffic", "strategy", "sleep", "keda", "clock"),
 )
 TESTS = (*(f"tests/unit/test_{name}.py" for name in UNITS), "tests/sim", "tests/unit/test_decide.py")  # slowest last
 SLOW = ("tests/sim/test_histories.py::test_no_law", "tests/sim/test_crash.py")  # of stories only those that are kept

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -139,7 +140,7 @@ def ask(kind: str, respond: Respond, options: Options, *questions: Question) -> 
 
     async def story() -> list[Answer]:
         async with serving(respond) as url, aiohttp.ClientSession() as session:
-            source = SOURCES[kind]("main", options(url), session)
+            source = SOURCES[kind]("main", options(url), session, time.time)
             return [answer for each in questions or (question(),) for answer in await source.ask([each])]
 
     return asyncio.run(story())

@@ -150,6 +150,23 @@ def test_no_server_and_no_answer_are_retries(monkeypatch: pytest.MonkeyPatch) ->
     with_server(hang, story)
 
 
+def test_what_an_answer_says_of_the_time_is_passed_on() -> None:
+    date = "Fri, 27 Nov 2026 00:00:00 GMT"
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"metadata": {}}, headers={"Date": date})
+
+    async def story(kube: Kube) -> None:
+        told: list[tuple[str, float]] = []
+        kube.on_date = lambda said, sent: told.append((said, sent))
+        begin = time.monotonic()
+        await kube.get("Deployment", "ml", "x")
+        ((said, sent),) = told
+        assert said == date and begin <= sent <= time.monotonic()
+
+    with_server(answer, story)
+
+
 def test_what_is_sent() -> None:
     sent: list[tuple[str, str, str, Any]] = []
 

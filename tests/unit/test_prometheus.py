@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from dataclasses import replace
 
 import aiohttp
@@ -144,7 +145,7 @@ def test_the_configuration_makes_one() -> None:
     async def story() -> Answer:
         store = Store(ROUTINE)
         async with serving(store) as url, aiohttp.ClientSession() as session:
-            source = SOURCES["prometheus"]("main", {"url": url, "timeout": "3s"}, session)
+            source = SOURCES["prometheus"]("main", {"url": url, "timeout": "3s"}, session, time.time)
             return await asked(source, replace(question(), source="main"))
 
     assert asyncio.run(story()) == Counts(5, 35)

@@ -1,5 +1,6 @@
 """What an administrator may write about metric sources, and what stops the start."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def made(**also: Any) -> Prometheus:
     """The adapter that the settings make; nothing is asked."""
     found: MetricSource = Settings.model_validate(source(**also)).metric_sources["main"]
     session: aiohttp.ClientSession = None  # type: ignore[assignment]
-    adapter = SOURCES[found.type]("main", found.model_dump(), session)
+    adapter = SOURCES[found.type]("main", found.model_dump(), session, time.time)
     assert isinstance(adapter, Prometheus)
     return adapter
 

@@ -5,6 +5,7 @@ same bytes against Amazon's own SDK.
 """
 
 import json
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -77,7 +78,7 @@ def test_the_addresses_follow_from_the_region(
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/token")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
     options = cloudwatch(tmp_path, region=region, access_key_id_file=None)
-    source = make_cloudwatch("main", options, None).read.__self__  # type: ignore[arg-type,attr-defined]
+    source = make_cloudwatch("main", options, None, time.time).read.__self__  # type: ignore[arg-type,attr-defined]
     assert (source.http.url, source.keys.http.url) == (f"https://monitoring.{domain}", f"https://sts.{domain}")
 
 
@@ -167,8 +168,8 @@ UNUSABLE = {
     "unknown key": (fault(f"{TYPED}UnrecognizedClientException"), 400, "it does not take the keys"),
     "unknown token": (fault("InvalidClientTokenId"), 403, "HTTP 403 InvalidClientTokenId: it does not take the keys"),
     "old token": (fault(f"{TYPED}ExpiredTokenException"), 400, "the session token has expired"),
-    "wrong secret": (fault(f"{TYPED}InvalidSignatureException"), 403, "or the clock of this machine"),
-    "clock": (fault("RequestExpired"), 400, "the clock of this machine is wrong"),
+    "wrong secret": (fault(f"{TYPED}InvalidSignatureException"), 403, "or the API server's clock"),
+    "clock": (fault("RequestExpired"), 400, "the API server's clock is wrong"),
     "bad query": (fault("com.amazonaws.cloudwatch#InvalidParameterValueException"), 400, "HTTP 400"),
     "not valid": (fault(f"{TYPED}ValidationException"), 400, "the query is not right"),
     "its own fault": (fault("InternalServiceFault"), 500, "HTTP 500: the fault is its own"),

@@ -4,6 +4,7 @@ The answers are written from the documented shape; the real service was never as
 """
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def test_the_request_is_exactly_this(tmp_path: Path) -> None:
 
 
 def test_the_address_follows_from_the_site(tmp_path: Path) -> None:
-    named = make_datadog("main", datadog(tmp_path), None)  # type: ignore[arg-type]
+    named = make_datadog("main", datadog(tmp_path), None, time.time)  # type: ignore[arg-type]
     assert named.read.__self__.http.url == "https://api.datadoghq.eu"  # type: ignore[attr-defined]
 
 

@@ -8,6 +8,7 @@ import json
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -195,7 +196,7 @@ def asked_in_vain(kind: str, url: str, folder: Path) -> Answer:
 
     async def story() -> list[Answer]:
         async with aiohttp.ClientSession() as session:
-            return await SOURCES[kind]("main", options, session).ask([subject.question])
+            return await SOURCES[kind]("main", options, session, time.time).ask([subject.question])
 
     (answer,) = asyncio.run(story())
     return answer
@@ -219,7 +220,7 @@ def test_a_source_that_hangs_is_given_up(kind: str, begun: bool, tmp_path: Path)
 
         async with serving(respond) as url, aiohttp.ClientSession() as session:
             options = {**subject.options(tmp_path, url), "timeout": "100ms"}
-            answers = await SOURCES[kind]("main", options, session).ask([subject.question])
+            answers = await SOURCES[kind]("main", options, session, time.time).ask([subject.question])
             over.set()
             return answers
 
@@ -292,7 +293,9 @@ def test_a_certificate_that_nobody_vouches_for_is_silence_and_no_secret_leaves(
     async def story() -> list[Answer]:
         async with serving(respond, stranger) as url, aiohttp.ClientSession() as session:
             assert url.startswith("https://")
-            return await SOURCES[kind]("main", subject.options(tmp_path, url), session).ask([subject.question])
+            return await SOURCES[kind]("main", subject.options(tmp_path, url), session, time.time).ask(
+                [subject.question]
+            )
 
     (answer,) = asyncio.run(story())
     assert isinstance(answer, Silence) and "its certificate is not valid" in answer.message and not visited

@@ -7,6 +7,7 @@ import asyncio
 import gc
 import json
 import logging
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ async def everything(kind: str, folder: Path) -> list[str]:
     """Answers, and the reprs of every object of ours that lives, after questions that all go wrong."""
     async with serving(echo) as url, aiohttp.ClientSession() as session:
         options: Mapping[str, Any] = OPTIONS[kind](folder, url)
-        source = SOURCES[kind]("main", options, session)
+        source = SOURCES[kind]("main", options, session, time.time)
         texts = []
         for status in (200, 400, 401, 403, 404, 500, 429):
             STATUS["now"] = status
@@ -79,7 +80,7 @@ def test_the_service_did_hear_the_secrets(kind: str, tmp_path: Path) -> None:
 
     async def story() -> None:
         async with serving(respond) as url, aiohttp.ClientSession() as session:
-            await SOURCES[kind]("main", OPTIONS[kind](tmp_path, url), session).ask([question()])
+            await SOURCES[kind]("main", OPTIONS[kind](tmp_path, url), session, time.time).ask([question()])
 
     asyncio.run(story())
     seen = {name for name, secret in SECRETS.items() if any(secret in text for text in heard)}

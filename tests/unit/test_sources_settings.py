@@ -1,5 +1,6 @@
 """What an administrator may say of a metric source, and what each mistake is met with."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,7 @@ def test_the_factories_read_what_the_settings_dump(kind: str, tmp_path: Path) ->
     dumped, made = settings(written).model_dump(), options(tmp_path)
     assert set(made) <= set(dumped)
     assert set(made["queries"]["accuracy"]) == set(dumped["queries"]["accuracy"])
-    assert isinstance(SOURCES[kind]("main", dumped, None), Named)  # type: ignore[arg-type]
+    assert isinstance(SOURCES[kind]("main", dumped, None, time.time), Named)  # type: ignore[arg-type]
 
 
 def test_a_source_answers_as_it_was_written_in_the_settings(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import aiohttp
 
 from penstock.metrics.cloudwatch import make_cloudwatch
 from penstock.metrics.datadog import make_datadog
+from penstock.metrics.http import UnixClock
 from penstock.metrics.prometheus import make_prometheus
 from penstock.metrics.web import make_web
 from penstock.model.measure import Answer, Question
@@ -22,7 +23,7 @@ class Source(Protocol):
         """One answer for each question, in their order; Silence with the reason where there is none."""
 
 
-SOURCES: dict[str, Callable[[str, Mapping[str, Any], aiohttp.ClientSession], Source]] = {
+SOURCES: dict[str, Callable[[str, Mapping[str, Any], aiohttp.ClientSession, UnixClock], Source]] = {
     "prometheus": make_prometheus,
     "datadog": make_datadog,
     "cloudwatch": make_cloudwatch,

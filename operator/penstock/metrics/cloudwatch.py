@@ -6,7 +6,6 @@ each is read once, however often we look. What is filled in is a dimension's val
 
 import json
 import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,7 @@ import aiohttp
 from penstock.api.fields import seconds, span
 from penstock.metrics.aws_keys import Clock, KeySource, make_keys
 from penstock.metrics.credentials import Credentials, make_credentials
-from penstock.metrics.http import Http, Limited, Request, Unusable, hint, read_json
+from penstock.metrics.http import Http, Limited, Request, UnixClock, Unusable, hint, read_json
 from penstock.metrics.named import Asked, Named, fill_all
 from penstock.metrics.sigv4 import Request as Unsigned
 from penstock.metrics.sigv4 import sign
@@ -27,7 +26,7 @@ HEADERS = {
     "X-Amz-Target": "GraniteServiceVersion20100801.GetMetricData",
 }
 _KEYS_WRONG = "it does not take the keys"
-_SKEWED = "it does not take the signature: the secret key is wrong, or the clock of this machine"
+_SKEWED = "it does not take the signature: the secret key is wrong, or the API server's clock"
 _FAULTS = {
     "AccessDenied": "the identity may not cloudwatch:GetMetricData",
     "AccessDeniedException": "the identity may not cloudwatch:GetMetricData",
@@ -41,7 +40,7 @@ _FAULTS = {
     "MissingAuthenticationToken": _KEYS_WRONG,
     "NotAuthorized": _KEYS_WRONG,
     "OptInRequired": "the account has no access to the service",
-    "RequestExpired": "the clock of this machine is wrong",
+    "RequestExpired": "the API server's clock is wrong",
     "SignatureDoesNotMatch": _SKEWED,
     "UnrecognizedClientException": _KEYS_WRONG,
     "ValidationError": "the query is not right",
@@ -143,17 +142,17 @@ def _refused(status: int, text: bytes) -> Unusable:
     return Unusable(f"HTTP {status}{hint(status)}")
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def make_cloudwatch(name: str, options: Mapping[str, Any], session: aiohttp.ClientSession) -> Named:
+def make_cloudwatch(name: str, options: Mapping[str, Any], session: aiohttp.ClientSession, clock: UnixClock) -> Named:
     """From the source's settings and, for keys that they do not name, the environment."""
+
+    def now() -> datetime:
+        return datetime.fromtimestamp(clock(), UTC)
+
     region, patience = options["region"], seconds(options["timeout"])
     domain = f"{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
     credentials = Credentials(certificates=make_credentials(options).certificates)
-    http = Http(options.get("url") or f"https://monitoring.{domain}", session, credentials, patience, clock=time.time)
+    http = Http(options.get("url") or f"https://monitoring.{domain}", session, credentials, patience, clock=clock)
     sts = Http(f"https://sts.{domain}", session, timeout=patience)
-    keys = make_keys(options, os.environ, sts, _now)
-    cloudwatch = CloudWatch(http, region, keys, span(options["delay"]), _now)
+    keys = make_keys(options, os.environ, sts, now)
+    cloudwatch = CloudWatch(http, region, keys, span(options["delay"]), now)
     return Named(name, options["queries"], cloudwatch.read, patience)

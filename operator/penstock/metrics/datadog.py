@@ -6,7 +6,6 @@ hold none. What is filled in is part of the query's text, where nothing can be q
 
 import json
 import re
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +15,7 @@ import aiohttp
 
 from penstock.api.fields import seconds, span
 from penstock.metrics.credentials import Credentials, SecretFile, make_credentials
-from penstock.metrics.http import Http, Request, Unusable, hint, read_json
+from penstock.metrics.http import Http, Request, UnixClock, Unusable, hint, read_json
 from penstock.metrics.named import Asked, Named, fill
 
 PATH = "/api/v2/query/scalar"
@@ -82,7 +81,7 @@ def _millis(at: datetime) -> int:
     return round(at.timestamp() * 1000)
 
 
-def make_datadog(name: str, options: Mapping[str, Any], session: aiohttp.ClientSession) -> Named:
+def make_datadog(name: str, options: Mapping[str, Any], session: aiohttp.ClientSession, clock: UnixClock) -> Named:
     """From the source's settings."""
     url = options.get("url") or f"https://api.{options['site']}"
     patience = seconds(options["timeout"])
@@ -91,5 +90,5 @@ def make_datadog(name: str, options: Mapping[str, Any], session: aiohttp.ClientS
         "DD-APPLICATION-KEY": SecretFile(options["application_key_file"], "applicationKeyFile"),
     }
     credentials = Credentials(named=keys, certificates=make_credentials(options).certificates)
-    datadog = Datadog(Http(url, session, credentials, patience, clock=time.time), span(options["delay"]))
+    datadog = Datadog(Http(url, session, credentials, patience, clock=clock), span(options["delay"]))
     return Named(name, options["queries"], datadog.read, patience)

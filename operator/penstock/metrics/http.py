@@ -24,6 +24,7 @@ __all__ = [
     "Limited",
     "Request",
     "TooLarge",
+    "UnixClock",
     "Unusable",
     "hint",
     "make_http",
@@ -34,6 +35,7 @@ MAX_BYTES = 4 << 20
 MAX_SKEW = 5.0  # seconds; a Date header has whole ones
 PAUSE, LONGEST_PAUSE = 30.0, 900.0  # seconds: where a source that has had enough names no time, and whatever it names
 _CHUNK = 64 << 10
+UnixClock = Callable[[], float]  # seconds since 1970, as decisions know them
 _HINTS = {
     401: "it does not take the credentials of auth",
     403: "it does not take the credentials of auth",
@@ -75,7 +77,7 @@ class Http:
     credentials: Credentials = field(default_factory=Credentials)
     timeout: float = 5.0
     max_bytes: int = MAX_BYTES
-    clock: Callable[[], float] | None = None  # Unix seconds; given where windows must mean the same to both sides
+    clock: UnixClock | None = None  # given where windows must mean the same to both sides
 
     async def fetch(self, request: Request) -> tuple[int, bytes]:
         """Status and body of the answer; `Unusable`, in words, for everything that is none."""

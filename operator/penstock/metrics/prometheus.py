@@ -6,7 +6,6 @@ Answers are capped in bytes, series and time; whatever is not usable is Silence,
 """
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -14,7 +13,7 @@ from typing import Any, TypeVar
 import aiohttp
 
 from penstock.metrics.credentials import TooLarge, Unusable
-from penstock.metrics.http import Http, Request, hint, make_http, read_json
+from penstock.metrics.http import Http, Request, UnixClock, hint, make_http, read_json
 from penstock.metrics.promql import confined, fill
 from penstock.metrics.reading import read, vector
 from penstock.metrics.samples import Found, Need, Place, capped, chunks, needs, query, split
@@ -147,9 +146,11 @@ class Prometheus:
         return _result(status, read_json(status, body))
 
 
-def make_prometheus(name: str, options: Mapping[str, Any], session: aiohttp.ClientSession) -> Prometheus:
+def make_prometheus(
+    name: str, options: Mapping[str, Any], session: aiohttp.ClientSession, clock: UnixClock
+) -> Prometheus:
     """From the source's settings."""
-    http = replace(make_http(options, session), clock=time.time)
+    http = replace(make_http(options, session), clock=clock)
     return Prometheus(name, http, bool(options.get("raw_queries")), options.get("max_series") or MAX_SERIES)
 
 

@@ -6,7 +6,6 @@ string in a JSON body, and can never be more than that.
 
 import json
 import re
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +13,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from penstock.metrics.http import Http, Request, Unusable, hint, make_http, read_json
+from penstock.metrics.http import Http, Request, UnixClock, Unusable, hint, make_http, read_json
 from penstock.metrics.named import PLACEHOLDERS, Asked, Named, fill, fill_all
 
 KNOWN = (*PLACEHOLDERS, "start", "end")
@@ -65,7 +64,7 @@ def at(document: Any, pointer: str) -> Any:
     return document
 
 
-def make_web(name: str, options: Mapping[str, Any], session: aiohttp.ClientSession) -> Named:
+def make_web(name: str, options: Mapping[str, Any], session: aiohttp.ClientSession, clock: UnixClock) -> Named:
     """From the source's settings."""
-    http = replace(make_http(options, session), clock=time.time)
+    http = replace(make_http(options, session), clock=clock)
     return Named(name, options["queries"], Web(http).read, http.timeout)

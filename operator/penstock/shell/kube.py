@@ -28,6 +28,7 @@ Object = dict[str, Any]
 Answer = tuple[int, Mapping[str, str], bytes]
 Fence = Callable[[], None]
 OnRequest = Callable[[str, str, int, float], None]
+OnDate = Callable[[str, float], None]  # what an answer says of the time, and when it was asked for
 
 FIELD_MANAGER = "penstock"
 PAGE = 500
@@ -125,6 +126,7 @@ class Kube:
         configuration.client_session_kwargs = {"trust_env": False}
         self.fence: Fence | None = None
         self.on_request: OnRequest | None = None
+        self.on_date: OnDate | None = None
         self._client = ApiClient(configuration)
         self._manager = manager
         self._slots = asyncio.Semaphore(pool)
@@ -250,6 +252,8 @@ class Kube:
             begin, status = time.monotonic(), 0
             try:
                 status, headers, answer = await self._exchange(call)
+                if self.on_date is not None:
+                    self.on_date(headers.get("Date", ""), begin)
                 return status, headers, answer
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 cause = str(error) or type(error).__name__

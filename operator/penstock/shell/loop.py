@@ -56,7 +56,7 @@ class Loop:
     queue: Queue
     sources: Mapping[str, Source]
     telemetry: Telemetry
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    clock: Callable[[], datetime]
     rooms: Rooms | None = None
     verified: bool = True
     platform: Platform = field(default_factory=Platform)

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count, islice
 from typing import Any
 
@@ -43,7 +43,7 @@ class Meter:
 
     cache: Cache
     batches: Mapping[str, Batch]
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    clock: Callable[[], datetime]
     wanted: dict[Wanted, float] = field(default_factory=dict)
     known: dict[Wanted, Value] = field(default_factory=dict)
 
