@@ -17,10 +17,11 @@ from cluster.certs import Authority
 from penstock.metrics.batch import Batch
 from penstock.metrics.http import Http
 from penstock.metrics.prometheus import Prometheus
-from penstock.shell.cache import Cache, Child, Scale
+from penstock.shell.cache import Cache
 from penstock.shell.clock import Clock
 from penstock.shell.external import Trust, make_app, make_context
 from penstock.shell.meter import Meter
+from penstock.shell.projection import Child, Scale
 from penstock.shell.texts import Record
 from penstock.shell.web import serve
 from tests.ports import free_port

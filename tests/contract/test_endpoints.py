@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from penstock.shell.cache import project
 from penstock.shell.endpoints import Endpoints, reached
-from penstock.shell.watch import _selector
+from penstock.shell.projection import project
+from penstock.shell.watch import selector
 from tests.fake.endpoints import Endpoints as Controller
 from tests.fake.kube import FakeKube
 
@@ -17,7 +17,7 @@ LABELS = {"penstock.dev/name": "churn", "penstock.dev/revision": "churn-1"}
 
 async def slices(world: World) -> list[Object]:
     """All that the operator's watch is sent."""
-    pages = world.kube.pages("EndpointSlice", world.namespace, _selector("EndpointSlice"))
+    pages = world.kube.pages("EndpointSlice", world.namespace, selector("EndpointSlice"))
     return [{**live, "kind": "EndpointSlice"} async for page in pages for live in page]
 
 

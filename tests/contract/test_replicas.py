@@ -7,8 +7,8 @@ import pytest
 
 from penstock.model.faults import Stale
 from penstock.model.names import ANNOTATION_APPLIED, digest
-from penstock.shell.cache import project
 from penstock.shell.handover import MANAGER, keep_number
+from penstock.shell.projection import project
 
 from .conftest import Tell, World, kubectl, tell_real
 from .test_kube import get, make_deployment, make_service

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from penstock.shell.cache import FOLLOWING, WATCHED
+from penstock.shell.cache import WATCHED
+from penstock.shell.projection import FOLLOWING
 from tests.fake.clock import run
 from tests.fake.store import Ref
 from tests.faults.ends import child, differences, plain

@@ -95,6 +95,19 @@ def test_an_object_that_cannot_be_read_keeps_nobody_from_beginning(caplog: pytes
     run(story())
 
 
+@pytest.mark.parametrize("edited", [False, True], ids=["a status", "an edit"])
+def test_only_an_edit_that_overtakes_the_answer_to_an_apply_is_compared_again(edited: bool) -> None:
+    cache, answer, later = Cache(), made("Service", "one", 5), made("Service", "one", 6)
+    later["status"] = {"loadBalancer": {}}
+    if edited:
+        later["spec"] = {"type": "NodePort"}
+    for live in (later, answer):
+        cache.see_child(copied(live))
+    cache.confirm(("ml", "churn"), answer)
+    (child,) = cache.owned(("ml", "churn"))
+    assert (child.live is None, child.version) == (not edited, 6)
+
+
 def test_an_edited_configmap_is_told_to_all_that_mount_it_whatever_others_say() -> None:
     async def story() -> None:
         queue = Queue(asyncio.get_running_loop().time, random.Random(1))

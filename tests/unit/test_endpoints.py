@@ -9,9 +9,10 @@ from penstock.checks.ready import ready, standing
 from penstock.core.strategy import present_step
 from penstock.model.reasons import Reason
 from penstock.model.values import Outcome, Workload
-from penstock.shell.cache import FOLLOWING, Cache, project
+from penstock.shell.cache import Cache
 from penstock.shell.endpoints import Endpoints, reached, read
 from penstock.shell.observe import Means, observe
+from penstock.shell.projection import FOLLOWING, project
 from tests.sim.machine import START, model
 from tests.unit.test_decide import settled_at
 from tests.unit.worlds import V2

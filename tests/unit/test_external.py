@@ -14,9 +14,10 @@ from aiohttp import web
 from cluster.certs import Authority
 from penstock.metrics.batch import Batch
 from penstock.model.measure import Answer, Levels, Question, Silence
-from penstock.shell.cache import Cache, Child, Scale
+from penstock.shell.cache import Cache
 from penstock.shell.external import Trust, make_app, make_context, value_of
 from penstock.shell.meter import FRESH, Meter
+from penstock.shell.projection import Child, Scale
 from penstock.shell.texts import Record
 from penstock.shell.web import serve
 from tests.ports import free_port

@@ -16,7 +16,7 @@ from penstock.model.reasons import Reason
 from penstock.model.values import Problem, Snapshot, World
 from penstock.scaling import hpa
 from penstock.scaling.target import Target
-from penstock.shell.cache import project
+from penstock.shell.projection import project
 from penstock.warmup import Wish
 from tests.sim.machine import RUNTIME, model
 from tests.unit.worlds import bare

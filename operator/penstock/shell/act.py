@@ -14,9 +14,10 @@ from penstock.model.reasons import Reason
 from penstock.model.values import Manifest, Plan
 from penstock.routing import ROUTES
 from penstock.shell import claims, graft, handover
-from penstock.shell.cache import Cache, Child, Scale
+from penstock.shell.cache import Cache
 from penstock.shell.doubt import doubting
 from penstock.shell.kube import Api
+from penstock.shell.projection import Child, Scale
 from penstock.shell.texts import Key
 
 WHOLE = ("selector", "nodeSelector")  # one label too many in a selector, and it selects nothing
@@ -109,7 +110,7 @@ async def act(kube: Api, cache: Cache, key: Key, wanted: Changes) -> bool:
         with doubting(cache, key, manifest), claims.taking(manifest, claimed):
             answer = await kube.apply(claimed)
         news |= cache.see_child(answer) is not None and _is_apex(manifest, {key[1]})
-        _verify(cache, key, answer)
+        cache.confirm(key, answer)
     for label in wanted.labels:
         with doubting(cache, key, label):
             news |= cache.see_child(await kube.apply(label)) is not None
@@ -154,13 +155,3 @@ def _tell_of(cache: Cache, key: Key, rivals: dict[str, str]) -> None:
     cache.rivals[key] = f"{told[0]}, whose size is Penstock's: delete it, or let spec.scaling.maxReplicas scale"
     if cache.rivals[key] != before:
         raise Rejected(Reason.CONFLICT, cache.rivals[key])
-
-
-def _verify(cache: Cache, key: Key, answer: Manifest) -> None:
-    """What the server answered to an apply is as it should be, even where it spells a value differently.
-
-    Not what came after it: somebody's edit may be seen before our answer is.
-    """
-    child = _known(cache, key, answer)
-    if child and child.version == int(answer["metadata"]["resourceVersion"]):
-        child.verified, child.live = child.applied, None

@@ -2,25 +2,20 @@
 
 No I/O, no decision. An older resourceVersion never replaces a newer one, be it of a namesake that is gone (kopf has a
 worker for each uid, so their events cross), so that the order of events, lists and our own writes' answers does not
-matter. A child keeps its live object only until a turn has compared it with what it should be; from then on a
-fingerprint tells whether anybody touched it. Of a user's ConfigMap only the content is kept.
+matter. Of a user's ConfigMap only the content is kept.
 """
 
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
-from sys import intern
 from typing import Any
 
 from penstock.core import config
 from penstock.model.kinds import KINDS
-from penstock.model.names import ANNOTATION_APPLIED, LABEL_CONFIG, LABEL_DOOR, LABEL_NAME, LABEL_REVISION, digest
-from penstock.model.values import Config, Following, Manifest, RouteSeen
-from penstock.routing import ROUTES, payload, read_own, service
-from penstock.routing.access import READERS
-from penstock.scaling.follow import follow
-from penstock.shell import endpoints, pods
+from penstock.model.names import LABEL_CONFIG, LABEL_NAME
+from penstock.model.values import Config
+from penstock.shell.projection import Child, fingerprint, project, version
 from penstock.shell.texts import Key, Object, Record, Texts
 
 WATCHED = (
@@ -34,33 +29,7 @@ WATCHED = (
     "Pod",
     *(name for name, kind in KINDS.items() if kind.optional),
 )
-FOLLOWING = ("Pod", "EndpointSlice")  # made by other controllers out of what we made; never written by us
 BURIED = 4096  # deletions that are remembered; an answer is never so late
-
-
-@dataclass(slots=True)
-class Child:
-    """What is remembered of one owned object."""
-
-    kind: str
-    name: str
-    uid: str
-    version: int
-    revision: str
-    applied: str
-    fingerprint: str
-    owner_uid: str
-    seen: Any
-    live: Object | None
-    verified: str = ""
-
-    def is_ours(self, uid: str) -> bool:
-        """True for what the ModelDeployment with this uid controls, and for what Penstock wrote and nobody controls."""
-        return self.owner_uid == uid if self.owner_uid else bool(self.applied)
-
-    def is_given(self) -> bool:
-        """True for what somebody else wrote, nobody controls, and whose label hands it over."""
-        return not self.owner_uid and not self.applied and self.kind not in FOLLOWING
 
 
 @dataclass(frozen=True)
@@ -87,20 +56,20 @@ class Cache:
 
     def bury(self, live: Object) -> None:
         """An object is gone: what is still under way of it, such as the answer to a write of ours, is old news."""
-        self._note_gone(live["metadata"]["uid"], _version(live))
+        self._note_gone(live["metadata"]["uid"], version(live))
 
     def drop(self, key: Key, child: Child) -> None:
         """The answer to a DELETE says that it is gone: a watch that is late would have each turn delete it again."""
         self._note_gone(child.uid, inf)
         self._drop(key, {"kind": child.kind, "metadata": {"name": child.name, "uid": child.uid}})
 
-    def _note_gone(self, uid: str, version: float) -> None:
-        self.gone[uid] = max(version, self.gone.get(uid, version))
+    def _note_gone(self, uid: str, at: float) -> None:
+        self.gone[uid] = max(at, self.gone.get(uid, at))
         if len(self.gone) > BURIED:
             del self.gone[next(iter(self.gone))]
 
     def _is_old_news(self, live: Object) -> bool:
-        return _version(live) <= self.gone.get(live["metadata"]["uid"], -1)
+        return version(live) <= self.gone.get(live["metadata"]["uid"], -1)
 
     def see_parent(self, live: Object) -> bool:
         """Remember a ModelDeployment; True where somebody else changed it, False for our own status echo."""
@@ -108,7 +77,7 @@ class Cache:
         meta.pop("managedFields", None)
         key = (meta["namespace"], meta["name"])
         known = self.parents.get(key)
-        if known and _version(known) >= _version(live):
+        if known and version(known) >= version(live):
             return False
         if self._is_old_news(live):
             return False
@@ -128,7 +97,7 @@ class Cache:
         known = self.runtimes.get(name)
         if gone:
             return bool(known and known["metadata"]["uid"] == uid and self.runtimes.pop(name))
-        if (known and _version(known) >= _version(live)) or self._is_old_news(live):
+        if (known and version(known) >= version(live)) or self._is_old_news(live):
             return False
         self.runtimes[name] = live
         return not known or known.get("spec") != live.get("spec")
@@ -140,9 +109,9 @@ class Cache:
         known = self.configs.get(key)
         if gone or not _is_tracked(live):
             return bool(known and known.uid == uid and self.configs.pop(key))
-        if known and known.version >= _version(live):
+        if known and known.version >= version(live):
             return False
-        self.configs[key] = Tracked(uid, _version(live), config.read(live))
+        self.configs[key] = Tracked(uid, version(live), config.read(live))
         return not known or known.config.digest != self.configs[key].config.digest
 
     def mounting(self, key: Key) -> list[Key]:
@@ -165,6 +134,15 @@ class Cache:
         self._found(key, child)
         changed = not known or (known.fingerprint, known.seen) != (child.fingerprint, child.seen)
         return key if changed else None
+
+    def confirm(self, key: Key, answer: Object) -> None:
+        """What the server answered to an apply is as it should be, even where it spells a value differently.
+
+        So is what came after it and says the same: a controller's status may overtake the answer. An edit does not.
+        """
+        known = self.children.get(key, {}).get((answer["kind"], answer["metadata"]["name"]))
+        if known and known.uid == answer["metadata"]["uid"] and known.fingerprint == fingerprint(answer):
+            known.verified, known.live = known.applied, None
 
     def forget_child(self, live: Object) -> Key | None:
         """Drop an owned object that is gone."""
@@ -232,117 +210,6 @@ def _mounts(live: Object) -> set[str]:
     return set()
 
 
-def project(live: Object) -> Child:
-    """The few facts that turns need."""
-    meta = live["metadata"]
-    seen = _SEEN[live["kind"]](live) if live["kind"] in _SEEN else None
-    meta.pop("managedFields", None)
-    owner: Object = next((ref for ref in meta.get("ownerReferences") or [] if ref.get("controller")), {})
-    follows = live["kind"] in FOLLOWING
-    return Child(
-        kind=live["kind"],
-        name=intern(meta["name"]),  # many children of one object say the same
-        uid=meta["uid"],
-        version=_version(live),
-        revision=intern((meta.get("labels") or {}).get(LABEL_REVISION, "")),
-        applied=intern(_applied(live)),
-        fingerprint="" if follows else _fingerprint(live),
-        owner_uid=intern(owner.get("uid", "")),
-        seen=seen,
-        live=None if follows else live,
-    )
-
-
-def _version(live: Object) -> int:
-    return int(live["metadata"]["resourceVersion"])
-
-
 def _asks(live: Object) -> tuple[Any, ...]:
     meta = live["metadata"]
     return meta["uid"], meta.get("generation"), meta.get("deletionTimestamp"), meta.get("annotations")
-
-
-def _fingerprint(live: Object) -> str:
-    """Digest of all that somebody could have edited; status and bookkeeping left out."""
-    meta = live["metadata"]
-    kept = {k: meta.get(k) for k in ("labels", "annotations", "ownerReferences", "deletionTimestamp")}
-    if live["kind"] == "Deployment":  # written by the Deployment controller itself
-        kept["annotations"] = {k: v for k, v in (kept["annotations"] or {}).items() if not k.startswith("deployment.")}
-    return digest([kept, {k: v for k, v in live.items() if k not in ("metadata", "status", "apiVersion")}], 16)
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """A Deployment's numbers."""
-
-    desired: int
-    ready: int
-    trouble: str = ""
-    labels: frozenset[tuple[str, str]] = frozenset()  # of its pods, where we did not make them
-
-
-@dataclass(frozen=True, slots=True)
-class Front:
-    """A Service: the revision that it leads to; of one that bears the ModelDeployment's name also the rest."""
-
-    route: RouteSeen
-    selector: frozenset[tuple[str, str]] = frozenset()
-    ports: tuple[Manifest, ...] = ()
-    door: bool = False  # whether it leads to a door
-
-
-@dataclass(frozen=True, slots=True)
-class Scaler:
-    """An autoscaler: the Deployment that it scales, and who else does."""
-
-    target: str
-    rivals: str = ""
-    following: Following | None = None  # None: it has not said yet
-
-
-def _scale(live: Object) -> Scale:
-    status = live.get("status") or {}
-    # Where no pod can even be made (ServiceAccount, quota, pod security), only the Deployment has heard why.
-    failed = [c for c in status.get("conditions") or [] if c["type"] == "ReplicaFailure" and c["status"] == "True"]
-    trouble = f"{failed[0].get('reason')}: {failed[0].get('message', '')}"[:300] if failed else ""
-    labels = {} if _applied(live) else live["spec"]["template"]["metadata"].get("labels") or {}
-    return Scale(live["spec"].get("replicas", 1), status.get("readyReplicas", 0), trouble, frozenset(labels.items()))
-
-
-def _front(live: Object) -> Front:
-    meta, spec = live["metadata"], live.get("spec") or {}
-    door = LABEL_DOOR in (spec.get("selector") or {})
-    if meta["labels"][LABEL_NAME] != meta["name"]:
-        return Front(service.read(live), door=door)
-    selector = frozenset((spec.get("selector") or {}).items())
-    return Front(service.read(live), selector, tuple(spec.get("ports") or ()), door)
-
-
-def _scaler(live: Object) -> Scaler:
-    """Two autoscalers on the same pods: Kubernetes sees it, stops both, and names them."""
-    told = (live.get("status") or {}).get("conditions") or []
-    found: Object = next((c for c in told if c.get("reason") == "AmbiguousSelector"), {})
-    target = (live.get("spec") or {}).get("scaleTargetRef") or {}
-    name = target.get("name", "") if target.get("kind") == "Deployment" else ""
-    return Scaler(name, found.get("message", "")[:300], follow(live))
-
-
-def _applied(live: Object) -> str:
-    return str((live["metadata"].get("annotations") or {}).get(ANNOTATION_APPLIED, ""))
-
-
-def _route(live: Object) -> RouteSeen:
-    return read_own(live["kind"], live) if _applied(live) else ROUTES[live["kind"]].read(live)
-
-
-_SEEN = {
-    "Deployment": _scale,
-    "Pod": pods.read,
-    "ControllerRevision": Record.of,
-    "Service": _front,
-    "EndpointSlice": endpoints.read,
-    "HorizontalPodAutoscaler": _scaler,
-    "EnvoyExtensionPolicy": payload.read,
-    **dict.fromkeys(ROUTES, _route),
-    **READERS,
-}

@@ -11,8 +11,8 @@ from penstock.model.faults import Rejected, Retry
 from penstock.model.names import LABEL_NAME
 from penstock.model.reasons import Reason
 from penstock.model.values import Manifest
-from penstock.shell.cache import Child
 from penstock.shell.kube import Api
+from penstock.shell.projection import Child
 from penstock.shell.texts import Key
 
 CLEARED = {"PodDisruptionBudget": {"minAvailable": None}}  # what may not stand beside a field that we set

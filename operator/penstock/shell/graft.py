@@ -10,8 +10,8 @@ from typing import Any
 from penstock.model.faults import Stale
 from penstock.model.names import ANNOTATION_APPLIED
 from penstock.model.values import Manifest
-from penstock.shell.cache import Child
 from penstock.shell.kube import Api
+from penstock.shell.projection import Child
 
 
 def is_graft(manifest: Manifest) -> bool:

@@ -7,8 +7,8 @@ says what is there. The autoscaler then takes the number over by changing it; a 
 
 from penstock.model.names import ANNOTATION_APPLIED
 from penstock.model.values import Manifest
-from penstock.shell.cache import Child
 from penstock.shell.kube import Api
+from penstock.shell.projection import Child
 
 MANAGER = "penstock-scale"
 

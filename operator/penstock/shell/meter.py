@@ -20,7 +20,8 @@ from penstock.core.load_looks import with_target
 from penstock.metrics.batch import Batch
 from penstock.model.measure import Question, Silence
 from penstock.model.values import Problem, Workload
-from penstock.shell.cache import Cache, Child, Scale
+from penstock.shell.cache import Cache
+from penstock.shell.projection import Child, Scale
 from penstock.shell.texts import Record
 
 PERIOD = 10.0  # seconds; an autoscaler asks every fifteen

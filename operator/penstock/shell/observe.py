@@ -17,8 +17,9 @@ from penstock.model.platform import Platform
 from penstock.model.reasons import Reason
 from penstock.model.values import Config, Door, Given, LogSeen, Pod, Problem, RouteSeen, Said, Workload, World
 from penstock.routing import payload
-from penstock.shell.cache import FOLLOWING, Cache, Child, Front, Scale, Scaler
+from penstock.shell.cache import Cache
 from penstock.shell.endpoints import Endpoints, reached
+from penstock.shell.projection import FOLLOWING, Child, Front, Scale, Scaler
 from penstock.shell.routes import find_routes, standing
 from penstock.shell.texts import Key, Object, Record
 

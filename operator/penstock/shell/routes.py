@@ -12,7 +12,7 @@ from penstock.model.names import ANNOTATION_APPLIED, LABEL_NAME, named, preview
 from penstock.model.reasons import Reason
 from penstock.model.values import Pod, Problem, RouteSeen
 from penstock.routing import ROUTES, place_of, rotation, router_of, seen_by
-from penstock.shell.cache import Child, Front
+from penstock.shell.projection import Child, Front
 from penstock.shell.texts import Key
 
 UNKNOWN = RouteSeen({}, programmed=False)
