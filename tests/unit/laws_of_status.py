@@ -11,6 +11,7 @@ from penstock.model.reasons import Reason
 from penstock.model.schedule import read
 from tests.unit.laws import Law, Move, walks_on
 
+REASONS = frozenset(Reason)
 OF_PEOPLE = {Reason.PAUSED, Reason.FROZEN, Reason.WAITING_FOR_APPROVAL, Reason.APPROVAL_TIMED_OUT}
 OF_ACTIONS = {
     Reason.ACTION_TAKEN,
@@ -153,7 +154,7 @@ def conditions_are_true(move: Move) -> bool:
     assert not {"Reconciling", "Stalled"} <= set(found)
     ready = found["Ready"].status == "True"
     assert ready == (not set(found) & {"Reconciling", "Stalled"})
-    assert all(c.message and c.reason in set(Reason) for c in status.conditions)
+    assert all(c.message and c.reason in REASONS for c in status.conditions)
     assert status.observed_generation == move.world.generation
     if ready:
         assert status.stable and status.stable.revision == wanted_revision(move.world)
