@@ -83,9 +83,10 @@ class ControlPlane:
     def install_schemas(self) -> None:
         """The CRDs of VirtualServices and ScaledObjects; neither Istio nor KEDA runs here."""
         for file, kind in ((schemas.istio(), "VirtualService"), (schemas.keda(), "ScaledObject")):
-            self._install(file, kind)
+            self.install_crd(file, kind)
 
-    def _install(self, file: Path, kind: str) -> None:
+    def install_crd(self, file: Path, kind: str) -> None:
+        """The CRD of one kind out of a file that has several."""
         every = yaml.safe_load_all(file.read_text())
         (crd,) = [each for each in every if each and each["spec"]["names"]["kind"] == kind]
         self.kubectl("apply", "--server-side", "--filename", "-", input=yaml.safe_dump(crd))
@@ -119,11 +120,18 @@ def new_control_plane(purpose: str) -> Iterator[ControlPlane]:
         _cluster("down", "--name", name)
 
 
-@pytest.fixture(scope="session")
-def control_plane() -> Iterator[ControlPlane]:
-    """One for all, with CRDs of Penstock, the Gateway API Istio and KEDA; tests have namespaces of their own."""
-    with new_control_plane("tests") as made:
+@contextmanager
+def furnished(purpose: str) -> Iterator[ControlPlane]:
+    """A control plane of one's own with the CRDs of Penstock, the Gateway API, Istio and KEDA."""
+    with new_control_plane(purpose) as made:
         made.install_crds()
         made.install_gateway_api()
         made.install_schemas()
+        yield made
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    """One for all, with all CRDs; tests have namespaces of their own."""
+    with furnished("tests") as made:
         yield made

@@ -7,7 +7,7 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -39,19 +39,13 @@ class Contestant:
     crds: Callable[[], list[Path]]
     command: Callable[[Path, Path], list[str]]  # from a kubeconfig and a folder for its files
 
-    @contextmanager
-    def up(self, kubeconfig: Path) -> Iterator[Process]:
+    def up(self, kubeconfig: Path) -> AbstractContextManager[Process]:
         """It runs."""
-        with tempfile.TemporaryDirectory() as folder:
-            words = self.command(kubeconfig, Path(folder))
-            with running(words, Path(folder) / "log", {"POD_NAMESPACE": "default"}) as process:
-                yield process
+        return started(lambda folder: self.command(kubeconfig, folder))
 
     def install(self, plane: ControlPlane) -> None:
         """What it needs to be there before it starts."""
-        for crd in self.crds():
-            plane.kubectl("apply", "--server-side", "-f", str(crd))
-        plane.await_crds()
+        install(plane, self.crds())
         if self.name == "Penstock":
             plane.kubectl("apply", "-f", "-", input=json.dumps(RUNTIME))
 
@@ -65,6 +59,22 @@ class Contestant:
             if await client.count(where) < each * count:
                 return False
         return all(map(is_seen, await client.list(self.work)))
+
+
+@contextmanager
+def started(command: Callable[[Path], list[str]]) -> Iterator[Process]:
+    """A program with a folder for its files and its log; gone afterwards."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with running(command(folder), folder / "log", {"POD_NAMESPACE": "default"}) as process:
+            yield process
+
+
+def install(plane: ControlPlane, crds: list[Path]) -> None:
+    """These CRDs, ready for use."""
+    for crd in crds:
+        plane.kubectl("apply", "--server-side", "-f", str(crd))
+    plane.await_crds()
 
 
 def is_seen(one: Object) -> bool:
@@ -140,13 +150,17 @@ def _rollout(name: str) -> list[tuple[str, Object]]:
 
 def _and_the_rest(name: str) -> list[tuple[str, Object]]:
     """A Rollout and what our operator makes beside a workload: its user's own work here, two Services and a budget."""
-    meta: Object = {"namespace": NAMESPACE}
-    ports = [{"name": "http", "port": 80, "targetPort": "http"}]
-    front: Object = {"apiVersion": "v1", "kind": "Service", "spec": {"selector": {"app": name}, "ports": ports}}
+    meta = {"name": name, "namespace": NAMESPACE}
     guard: Object = {"maxUnavailable": 1, "selector": {"matchLabels": {"app": name}}}
-    kept = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": meta | {"name": name}, "spec": guard}
-    services = [(f"{CORE}/services", front | {"metadata": meta | {"name": each}}) for each in (name, f"{name}-canary")]
-    return [*_rollout(name), *services, (PDBS, kept)]
+    kept = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": meta, "spec": guard}
+    return [*_rollout(name), *services(name, name, f"{name}-canary"), (PDBS, kept)]
+
+
+def services(app: str, *names: str) -> list[tuple[str, Object]]:
+    """Services of these names that lead to the pods of a workload."""
+    ports = [{"name": "http", "port": 80, "targetPort": "http"}]
+    made: Object = {"apiVersion": "v1", "kind": "Service", "spec": {"selector": {"app": app}, "ports": ports}}
+    return [(f"{CORE}/services", made | {"metadata": {"name": each, "namespace": NAMESPACE}}) for each in names]
 
 
 def crds_of_argo() -> list[Path]:

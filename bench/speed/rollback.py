@@ -5,15 +5,14 @@ When each canary is looked at is the schedule; what lies between that look's ans
 """
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
+from bench.speed.contestants import started
 from bench.speed.converge import LIMIT, create
-from bench.speed.rig import MERGE, Client, Object, Process, fresh_plane, running, side_by_side, until
+from bench.speed.rig import MERGE, Client, Object, Process, fresh_plane, side_by_side, until
 from bench.speed.ways import INTERVAL, Clocked, Way
 from tests.conftest import ControlPlane
 
@@ -91,10 +90,8 @@ async def _rollback(way: Way, plane: ControlPlane, jobs: int) -> Rollback:
     async with Client(plane.kubeconfig, CONNECTIONS) as client:
         gateway = Gateway(client, way)
         keeping = asyncio.create_task(gateway.keep())
-        with tempfile.TemporaryDirectory() as folder:
-            words = way.command(plane.kubeconfig, Path(folder), source.url)
-            with running(words, Path(folder) / "log", {"POD_NAMESPACE": "default"}) as process:
-                cost, flipped = await _flip(way, client, Flip(jobs, source, gateway, process))
+        with started(lambda folder: way.command(plane.kubeconfig, folder, source.url)) as process:
+            cost, flipped = await _flip(way, client, Flip(jobs, source, gateway, process))
         tried = list(source.bad)
         keeping.cancel()
         await runner.cleanup()

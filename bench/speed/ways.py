@@ -10,13 +10,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
 from aiohttp import web
 
 from bench.speed.contestants import (
     APPS,
     CANARIES,
-    CORE,
     OURS,
     PENSTOCK,
     ROLLOUTS,
@@ -24,7 +22,9 @@ from bench.speed.contestants import (
     crds_of_argo,
     crds_of_flagger,
     flagger,
+    install,
     operator,
+    services,
     wish,
     workload,
 )
@@ -80,18 +80,15 @@ def _named(where: str) -> Callable[[Client], Awaitable[list[str]]]:
     return names
 
 
-def _installed(crds: Callable[[], list[Path]]) -> Callable[[ControlPlane], None]:
-    def install(plane: ControlPlane) -> None:
-        plane.install_gateway_api()
-        for crd in crds():
-            plane.kubectl("apply", "--server-side", "-f", str(crd))
-        every = list(yaml.safe_load_all(schemas.istio().read_text()))
-        for one in every:
-            if one and one["spec"]["names"]["kind"] in ("VirtualService", "DestinationRule"):
-                plane.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump(one))
-        plane.await_crds()
+def _of_argo(plane: ControlPlane) -> None:
+    for kind in ("VirtualService", "DestinationRule"):
+        plane.install_crd(schemas.istio(), kind)
+    install(plane, crds_of_argo())
 
-    return install
+
+def _of_flagger(plane: ControlPlane) -> None:
+    plane.install_gateway_api()
+    install(plane, crds_of_flagger())
 
 
 def _of_ours(plane: ControlPlane) -> None:
@@ -120,16 +117,6 @@ def _template(where: str) -> Callable[[str], tuple[str, Object]]:
     return newer
 
 
-def _services(name: str) -> Posts:
-    ports = [{"name": "http", "port": 80, "targetPort": "http"}]
-    spec: Object = {"selector": {"app": name}, "ports": ports}
-    made = {"apiVersion": "v1", "kind": "Service", "spec": spec}
-    return [
-        (f"{CORE}/services", made | {"metadata": {"name": each, "namespace": NAMESPACE}})
-        for each in (f"{name}-stable", f"{name}-canary")
-    ]
-
-
 def _argo_job(name: str, url: str) -> Posts:
     meta = {"name": name, "namespace": NAMESPACE}
     asked = {"prometheus": {"address": url, "query": f'errors{{revision="{name}-canary"}}'}}
@@ -148,7 +135,12 @@ def _argo_job(name: str, url: str) -> Posts:
     }
     rollout = workload(name, "Rollout", "argoproj.io/v1alpha1", {"strategy": {"canary": canary}})
     templates = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/analysistemplates"
-    return [*_services(name), (VIRTUAL, virtual), (templates, template), (ROLLOUTS, rollout)]
+    return [
+        *services(name, f"{name}-stable", f"{name}-canary"),
+        (VIRTUAL, virtual),
+        (templates, template),
+        (ROLLOUTS, rollout),
+    ]
 
 
 def _flagger_job(name: str, url: str) -> Posts:
@@ -227,7 +219,7 @@ THEIR_WAYS = (
         Vectors,
         VIRTUAL,
         hosts,
-        _installed(crds_of_argo),
+        _of_argo,
         lambda kubeconfig, folder, _: argo()(kubeconfig, folder),
         _argo_job,
         _template(ROLLOUTS),
@@ -240,7 +232,7 @@ THEIR_WAYS = (
         Vectors,
         ROUTES,
         backends,
-        _installed(crds_of_flagger),
+        _of_flagger,
         lambda kubeconfig, folder, _: flagger("-mesh-provider=gatewayapi:v1")(kubeconfig, folder),
         _flagger_job,
         _template(f"{APPS}/deployments"),

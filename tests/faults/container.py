@@ -6,7 +6,8 @@ A container that is started anew in its pod keeps the pod's name, and so the Lea
 import asyncio
 import signal
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from tests.integration.operator_process import Command, make_command
@@ -28,6 +29,16 @@ class Operator:
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self.port = self._made.port
+
+    @asynccontextmanager
+    async def up(self) -> AsyncIterator[None]:
+        """It runs and has read the whole cluster; stopped afterwards."""
+        self.run()
+        try:
+            await self.synchronised(1)
+            yield
+        finally:
+            await self.stop()
 
     def run(self) -> None:
         """Start it, and again whenever it ends."""

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from penstock.model.schedule import read
-from tests.conftest import ControlPlane, new_control_plane
+from tests.conftest import ControlPlane, furnished
 from tests.faults.ends import TIME
 from tests.faults.jump import Jump
 from tests.faults.scenarios import first
@@ -58,10 +58,7 @@ KEPT: Object = {
 
 @pytest.fixture(scope="module")
 def plane() -> Iterator[ControlPlane]:
-    with new_control_plane("clock") as made:
-        made.install_crds()
-        made.install_gateway_api()
-        made.install_schemas()
+    with furnished("clock") as made:
         yield made
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.conftest import ControlPlane, new_control_plane
+from tests.conftest import ControlPlane, furnished
 from tests.faults.scenarios import first, promote
 from tests.faults.scene import House, Scene, open_house, scene
 from tests.sim.machine import model
@@ -87,10 +87,7 @@ CHILDREN: dict[str, Object] = {
 @pytest.fixture(scope="module")
 def plane() -> Iterator[ControlPlane]:
     """Where the schemas of ours let everything pass, as those of an older release may have."""
-    with new_control_plane("poison") as made:
-        made.install_crds()
-        made.install_gateway_api()
-        made.install_schemas()
+    with furnished("poison") as made:
         for file in (ROOT / "crds").glob("*.yaml"):
             crd = yaml.safe_load(file.read_text())
             for version in crd["spec"]["versions"]:

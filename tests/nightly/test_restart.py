@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cluster import proc
-from tests.conftest import ControlPlane, new_control_plane
+from tests.conftest import ControlPlane, furnished
 from tests.faults.scenarios import first, promoted
 from tests.faults.scene import open_house, scene
 
@@ -21,10 +21,7 @@ STILL = 3.0
 @pytest.fixture(scope="module")
 def plane() -> Iterator[ControlPlane]:
     """One of its own: what is killed here is nobody else's."""
-    with new_control_plane("restart") as made:
-        made.install_crds()
-        made.install_gateway_api()
-        made.install_schemas()
+    with furnished("restart") as made:
         yield made
 
 

@@ -11,7 +11,7 @@ from statistics import median
 
 import pytest
 
-from tests.conftest import ControlPlane, new_control_plane
+from tests.conftest import ControlPlane, furnished
 from tests.faults.proxy import Kill, Lose
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.scene import open_house
@@ -22,10 +22,7 @@ REPORT = Path(__file__).parents[2] / "docs" / "reports" / "faults.md"
 
 @pytest.fixture(scope="module")
 def plane() -> Iterator[ControlPlane]:
-    with new_control_plane("sieve") as made:
-        made.install_crds()
-        made.install_gateway_api()
-        made.install_schemas()
+    with furnished("sieve") as made:
         yield made
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import ControlPlane, new_control_plane
+from tests.conftest import ControlPlane, furnished
 from tests.faults.scenarios import first, promoted
 from tests.faults.scene import QUICK, House, open_house, scene
 from tests.faults.watches import KINDS
@@ -23,10 +23,7 @@ STILL = 30.0
 
 @pytest.fixture(scope="module")
 def plane() -> Iterator[ControlPlane]:
-    with new_control_plane("watches") as made:
-        made.install_crds()
-        made.install_gateway_api()
-        made.install_schemas()
+    with furnished("watches") as made:
         yield made
 
 

@@ -6,7 +6,6 @@ a file. Memory is the resident set of the operator's process; the first part of 
 
 import asyncio
 import os
-import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -15,10 +14,10 @@ from random import Random
 from statistics import median
 from typing import Any
 
-from bench.speed.contestants import OURS, PENSTOCK, operator, wish
+from bench.speed.contestants import OURS, PENSTOCK, operator, started, wish
 from bench.speed.converge import create
 from bench.speed.idle import quiet
-from bench.speed.rig import MERGE, Client, Process, fresh_plane, running
+from bench.speed.rig import MERGE, Client, Process, fresh_plane
 from bench.speed.settling import settle
 from tests.conftest import ControlPlane
 from tests.faults.proxy import Proxy
@@ -109,7 +108,7 @@ async def soak(plane: ControlPlane) -> Run:
     runner = await source.start()
     try:
         async with Proxy(plane.kubeconfig) as proxy, Client(plane.kubeconfig) as client:
-            with tempfile.TemporaryDirectory() as at, _operator(proxy, Path(at), source.url) as process:
+            with started(lambda at: operator(proxy.write_kubeconfig(at), at, source.url)) as process:
                 await create(client, [(OURS, model(number, 0)) for number in range(OBJECTS)])
                 await settle(client, OBJECTS)
                 run.settled = process.rss
@@ -124,11 +123,6 @@ async def soak(plane: ControlPlane) -> Run:
     finally:
         await runner.cleanup()
     return run
-
-
-def _operator(proxy: Proxy, folder: Path, source: str) -> Any:
-    words = operator(proxy.write_kubeconfig(folder), folder, source)
-    return running(words, folder / "log", {"POD_NAMESPACE": "default"})
 
 
 def test_memory_stays_and_at_rest_nothing_is_asked() -> None:

@@ -58,12 +58,8 @@ async def installed(plane: ControlPlane, folder: Path) -> AsyncIterator[Operator
     await asyncio.to_thread(install, plane, "runtimes.install=true")
     kubeconfig = await asyncio.to_thread(as_operator, plane, home)
     made = Operator(home, (HOME, {}), kubeconfig, "http://127.0.0.1:9")
-    made.run()
-    try:
-        await made.synchronised(1)
+    async with made.up():
         yield made
-    finally:
-        await made.stop()
 
 
 async def models(plane: ControlPlane, policy: str) -> None:

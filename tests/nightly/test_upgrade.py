@@ -196,12 +196,10 @@ class Stage:
             config.pop("warmupImage")
             (folder / "config.yaml").write_text(yaml.safe_dump(config))
         self.proxy.kill = made.kill
-        made.run()
         try:
-            await made.synchronised(1)
-            yield made
+            async with made.up():
+                yield made
         finally:
-            await made.stop()
             assert made.codes == [0], made.log.read_text()[-3000:]
 
 

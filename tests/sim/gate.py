@@ -208,8 +208,8 @@ class Gate:
         seen = self.turned_since(since)
         mine = [carried.serving(name) for carried in seen]
         others = [sum(map(carried.serving, carried.pods)) - carried.serving(name) for carried in seen]
-        numbers = product(range(min(mine, default=0), max(mine, default=-1) + 1), range(max(others, default=-1) + 1))
-        mixed = [round(100 * n / (n + m)) for n, m in numbers if m >= min(others) and n + m]
+        numbers = product(*(range(min(each), max(each) + 1) for each in (mine, others) if each))
+        mixed = [round(100 * n / (n + m)) for n, m in numbers if n + m] if seen else []
         return [carried.weights.get(name, 0) for carried in seen] + mixed
 
     def always_answers(self, name: str, since: float) -> bool:

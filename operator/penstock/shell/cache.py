@@ -61,7 +61,7 @@ class Cache:
     def drop(self, key: Key, child: Child) -> None:
         """The answer to a DELETE says that it is gone: a watch that is late would have each turn delete it again."""
         self._note_gone(child.uid, inf)
-        self._drop(key, {"kind": child.kind, "metadata": {"name": child.name, "uid": child.uid}})
+        self._drop(key, (child.kind, child.name), child.uid)
 
     def _note_gone(self, uid: str, at: float) -> None:
         self.gone[uid] = max(at, self.gone.get(uid, at))
@@ -148,7 +148,7 @@ class Cache:
         """Drop an owned object that is gone."""
         key = owner_key(live)
         if key:
-            self._drop(key, live)
+            self._drop(key, *_identity(live))
         return key
 
     def forget_stray(self, live: Object) -> Key | None:
@@ -159,13 +159,13 @@ class Cache:
         meta, now = live["metadata"], owner_key(live)
         parts = meta["name"].split("-")
         keys = [(meta.get("namespace", ""), "-".join(parts[:count])) for count in range(1, len(parts) + 1)]
-        return next((key for key in keys if key != now and self._drop(key, live)), None)
+        return next((key for key in keys if key != now and self._drop(key, *_identity(live))), None)
 
-    def _drop(self, key: Key, live: Object) -> bool:
+    def _drop(self, key: Key, where: tuple[str, str], uid: str) -> bool:
         """Forget one object; True where it was known. A record that is in use is kept: it is made anew."""
-        mine, where = self.children.get(key, {}), (live["kind"], live["metadata"]["name"])
+        mine = self.children.get(key, {})
         known = mine.get(where)
-        if not known or known.uid != live["metadata"]["uid"]:
+        if not known or known.uid != uid:
             return False
         del mine[where]
         if isinstance(known.seen, Record) and known.name in self._in_use(key):
@@ -188,6 +188,11 @@ class Cache:
     def owned(self, key: Key) -> Iterator[Child]:
         """The children of a ModelDeployment, pods too."""
         return iter(list(self.children.get(key, {}).values()))
+
+
+def _identity(live: Object) -> tuple[tuple[str, str], str]:
+    """Kind and name, and the uid."""
+    return (live["kind"], live["metadata"]["name"]), live["metadata"]["uid"]
 
 
 def owner_key(live: Object) -> Key | None:
