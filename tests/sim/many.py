@@ -1,5 +1,6 @@
 """Many stories at once, over all processors; what is found is told with the command that tells it again."""
 
+import gc
 import os
 import sys
 import time
@@ -54,7 +55,7 @@ def tell(first: int, count: int) -> Tally:
     """The stories of these seeds, in as many processes as there are processors; progress goes to stdout."""
     total, begin = Tally(), time.monotonic()
     context = get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=_settle) as pool:
         starts = range(first, first + count, CHUNK)
         sizes = [min(CHUNK, first + count - start) for start in starts]
         for part in pool.map(chunk, starts, sizes):
@@ -65,6 +66,12 @@ def tell(first: int, count: int) -> Tally:
                 sys.stdout.write(f"{total}\n")
                 sys.stdout.flush()
     return total
+
+
+def _settle() -> None:
+    """What is imported by now is never garbage: a story takes a twentieth less."""
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
 
 
 def add(total: Tally, part: Tally) -> None:
