@@ -6,6 +6,7 @@ Only spellings live here. Nothing may decide, read a clock or talk to anything.
 import re
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -110,6 +111,7 @@ def list_map(*keys: str) -> dict[str, Any]:
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
 
 
+@lru_cache(maxsize=1024)  # a decision asks a dozen times
 def seconds(duration: str) -> float:
     """Length of a Gateway-API-style duration in seconds; `ValueError` for anything else."""
     if not re.match(DURATION, duration):

@@ -7,7 +7,6 @@ spec's steps in mid-rollout acts on the next rollout and no step number ever poi
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from math import ceil
 
 from penstock.api.fields import limit, seconds
@@ -135,19 +134,31 @@ def present_step(world: World, candidate: Trying) -> Step:
     What it runs now counts for the candidate only: as a floor of its own, the stable revision would never shrink again.
     """
     full = full_size(world, max(candidate.stable_replicas, running(world)))
-    step = _compile(candidate.steps[candidate.step], full, candidate.waived == candidate.step)
-    if candidate.replaces and full > 1 and step.weight < 100:  # one pod is the stable revision's, while it has traffic
-        step = replace(step, replicas=min(step.replicas, full - 1))
-    return replace(step, weight=_given(world, candidate, step))
+    planned = candidate.steps[candidate.step]
+    replicas = share(planned.capacity, full)
+    if (
+        candidate.replaces and full > 1 and planned.weight < 100
+    ):  # one pod is home's while it has traffic
+        replicas = min(replicas, full - 1)
+    return Step(
+        kind=planned.kind,
+        weight=_given(world, candidate, planned.weight),
+        seconds=seconds(planned.duration),
+        replicas=replicas,
+        checks=_checks(planned, candidate.waived == candidate.step),
+        mirror=planned.mirror,
+        match=tuple(planned.match),
+        approval=planned.approval,
+    )
 
 
-def _given(world: World, candidate: Trying, step: Step) -> int:
+def _given(world: World, candidate: Trying, weight: int) -> int:
     """The share that the pods can give now, where no gateway splits requests: those that are ready come and go."""
     assert world.spec
-    if router_of(world.spec.traffic) or not world.status.stable or not 0 < step.weight < 100:
-        return step.weight
+    if router_of(world.spec.traffic) or not world.status.stable or not 0 < weight < 100:
+        return weight
     there = pods_there(world, (world.status.stable.revision, candidate.revision), candidate.stable_replicas)
-    return rotation.nearest(step.weight, there).percent if there.home and there.mine else step.weight
+    return rotation.nearest(weight, there).percent if there.home and there.mine else weight
 
 
 def pods_there(world: World, sides: tuple[str, str], stable_replicas: int) -> rotation.There:
@@ -155,19 +166,6 @@ def pods_there(world: World, sides: tuple[str, str], stable_replicas: int) -> ro
     home, mine = (sum(pod.ready for pod in world.pods if pod.revision == name) for name in sides)
     desired = world.workloads.get(sides[0], Workload()).desired
     return rotation.There(home, mine, max(full_size(world, stable_replicas), desired))
-
-
-def _compile(step: PlannedStep, full: int, waived: bool) -> Step:
-    return Step(
-        kind=step.kind,
-        weight=step.weight,
-        seconds=seconds(step.duration),
-        replicas=share(step.capacity, full),
-        checks=_checks(step, waived),
-        mirror=step.mirror,
-        match=tuple(step.match),
-        approval=step.approval,
-    )
 
 
 def _checks(step: PlannedStep, waived: bool) -> tuple[str, ...]:
