@@ -216,10 +216,14 @@ class Gate:
         """Whether requests went to a revision all the time since then."""
         return all(carried.answers(name) for carried in self.carried_since(since))
 
-    def given(self, name: str, step: Object, since: float) -> float:
-        """When a revision first got what the step says, not before `since`; never, if it never did."""
-        times = (max(at, since) for at, what, _, end in self._spans(self.log) if what.gives(name, step) and end > since)
-        return next(times, 1e12)
+    def gave(self, name: str, step: Object, since: float) -> bool:
+        """Whether a revision got what a step says at a time since then.
+
+        Without a gateway the Service and the pods are heard of apart, and of either late.
+        """
+        carried = self.carried_since(since)
+        rotated = [] if self.routed or not any(each.pods for each in carried) else self.turned_since(since)
+        return any(each.gives(name, step) for each in [*carried, *rotated])
 
     def _spans(self, log: list[tuple[float, Carried, float]]) -> Iterator[tuple[float, Carried, float, float]]:
         """From when, what, requests per second, until when."""

@@ -1,9 +1,10 @@
 """Laws over what must be known before a candidate goes forward: pods, traffic, time, evidence, people."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from tests.sim.laws import Object, Scene, law
-from tests.sim.machine import Nature
+from tests.sim.machine import START, Nature
 
 MIN_REQUESTS = 20
 HOPELESS = 0.2  # a share of failed requests that no analysis of ours may pass
@@ -19,15 +20,26 @@ def no_step_forward_without_proof(scene: Scene) -> Iterator[str]:
     step, entered = was["steps"][number], scene.court.entered(name, number)
     if not scene.sim.was_ready(name, scene.known):
         yield f"{name} has no ready pods"
-    if scene.sim.gate.given(name, step, entered) > scene.sim.time():
+    if not was.get("shiftedAt") and not scene.sim.gate.gave(name, step, scene.known):
         yield f"{name} never had what step {number} says: {scene.sim.gate.carried_since(entered)}"
     if _is_waived(scene, number):
         return
     yield from _seen_otherwise(scene, step, (name, entered))
-    yield from _too_short(scene, step, (name, entered))
+    yield from _too_short(scene, was, entered)
     yield from _not_agreed(scene, step, (name, entered))
     if step.get("judged"):
         yield from _not_judged(scene, was, entered)
+
+
+@law("ModelDeployment")
+def a_share_is_noted_when_it_is_given(scene: Scene) -> Iterator[str]:
+    """The time from which a step is held is one at which the candidate had its share, as far as could be known."""
+    (was, now), told = scene.tries(), ("revision", "startedAt", "step", "shiftedAt")
+    if not now.get("shiftedAt") or all(was.get(key) == now.get(key) for key in told):
+        return
+    name, number = now["revision"], now.get("step", 0)
+    if not scene.sim.gate.gave(name, now["steps"][number], scene.known):
+        yield f"{name} is said to have what step {number} says: {scene.sim.gate.carried_since(scene.known)}"
 
 
 def _goes_forward(scene: Scene) -> bool:
@@ -59,12 +71,13 @@ def _seen_otherwise(scene: Scene, step: Object, subject: tuple[str, float]) -> I
         yield f"{name} left {step['weight']}%, of {mine + home} requests it had {seen:.0f}%"
 
 
-def _too_short(scene: Scene, step: Object, subject: tuple[str, float]) -> Iterator[str]:
-    name, entered = subject
+def _too_short(scene: Scene, was: Object, entered: float) -> Iterator[str]:
+    """From when the share was noted; whether that was true is a law of its own."""
+    step, noted = was["steps"][was.get("step", 0)], was.get("shiftedAt")
     seconds = float(step.get("duration", "0s").rstrip("s"))
-    held = scene.sim.time() - scene.sim.gate.given(name, step, entered)
+    held = scene.sim.time() - (datetime.fromisoformat(noted) - START).total_seconds() if noted else 0.0
     if held < seconds and not scene.sim.jumped_since(entered):
-        yield f"{name} left {step['weight']}% after {held:.1f} of {seconds} s"
+        yield f"{was['revision']} left {step['weight']}% after {held:.1f} of {seconds} s"
 
 
 def _not_agreed(scene: Scene, step: Object, subject: tuple[str, float]) -> Iterator[str]:

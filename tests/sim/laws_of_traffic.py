@@ -66,6 +66,11 @@ def _had(scene: Scene, now: Carried, name: str) -> bool:
     return edited and now.weights.get(name, 0) <= max(scene.sim.gate.shares(name, scene.known), default=0)
 
 
+def _was_given(scene: Scene, name: str) -> bool:
+    """Whether it has its traffic by somebody's edit that the turn could not know of."""
+    return scene.sim.route_changed >= scene.known and 0 in scene.sim.gate.shares(name, scene.known)
+
+
 def _places(route: dict[str, Any] | None) -> list[tuple[int, list[int]]]:
     """Where rules stand whose backends set something, and the chances of these."""
     all_rules = enumerate(route["spec"]["rules"] if route else [])
@@ -98,11 +103,15 @@ def only_who_is_tried_or_trusted_gets_more(scene: Scene) -> Iterator[str]:
 
 @law("HTTPRoute")
 def the_last_arm_that_answers_keeps_its_traffic(scene: Scene) -> Iterator[str]:
-    """Never flee to an unready home: where somebody could answer before, somebody can after."""
+    """Never flee to an unready home: where somebody could answer before, somebody can after.
+
+    What somebody's edit gave while the turn thinks, it could not know of.
+    """
     before, now = _routes(scene)
     if scene.name != "churn" or not scene.after:
         return
     answered = [name for name, weight in before.weights.items() if weight and scene.sim.always_ready(name, scene.known)]
+    answered = [name for name in answered if not _was_given(scene, name)]
     answers = [name for name, weight in now.weights.items() if weight and scene.sim.was_ready(name, scene.known)]
     if answered and not answers:
         yield f"{answered} answered, now {now} and nobody can"
