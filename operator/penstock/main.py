@@ -84,6 +84,7 @@ async def run(config: Settings, kubeconfig: str | None) -> int:
             sources,
             telemetry,
             clock.now,
+            watch.look,
             rooms=Rooms(kube),
             verified=config.verified_actions,
             platform=config.given,

@@ -114,7 +114,7 @@ class Sim:
         self.queue = Queue(asyncio.get_running_loop().time, random.Random(1))
         self.watch = Watch(self.kube, Cache(), self.queue, None)  # type: ignore[arg-type]
         sources = dict.fromkeys(self.sources, self)
-        parts = (self.kube, self.watch.cache, self.queue, sources, Telemetry(), self.now)
+        parts = (self.kube, self.watch.cache, self.queue, sources, Telemetry(), self.now, self.watch.look)
         self.loop = Loop(*parts, platform=self.platform)  # type: ignore[arg-type]
         self.tasks = [asyncio.ensure_future(t) for t in (self.watch.keep(), self.loop.work(), self.loop.work())]
 

@@ -101,6 +101,14 @@ def is_rejected(status: Status, revision: str) -> bool:
     return any(r.revision == revision for r in status.rejected)
 
 
+def is_unseen(before: Status, after: Status) -> bool:
+    """Whether the candidate is given up for what was not seen of pods and route until its deadline."""
+    if not before.candidate or after.candidate or not after.rejected:
+        return False
+    last = after.rejected[-1]
+    return last.revision == before.candidate.revision and last.reason in {r.value for r in AT_DEADLINE.values()}
+
+
 def advance(world: World) -> Turn:
     """What people ask for, then one move of the machine."""
     if not world.spec:
@@ -249,7 +257,10 @@ def _exposed(world: World) -> Trying:
 
 
 def _clocks(world: World, step: Step, found: tuple[Verdict | None, Verdict | None]) -> Trying:
-    """The deadline stands still while people or calendars are waited for, and in a bake without metrics."""
+    """The deadline stands still while people or calendars are waited for, and in a bake without metrics.
+
+    It begins anew where what no watch had told was there when it was over: what follows from that takes its time.
+    """
     own, gate = found
     candidate = world.status.candidate
     assert candidate
@@ -260,7 +271,7 @@ def _clocks(world: World, step: Step, found: tuple[Verdict | None, Verdict | Non
     update: dict[str, str | None] = {"cleared_at": (candidate.cleared_at or spell(world.now)) if asked else None}
     if stands:
         update["deadline_at"] = None
-    elif candidate.deadline_at is None:
+    elif candidate.deadline_at is None or world.caught_up:
         update["deadline_at"] = moves.deadline(world, step.seconds)
     return candidate.model_copy(update=update)
 

@@ -136,9 +136,7 @@ def present_step(world: World, candidate: Trying) -> Step:
     full = full_size(world, max(candidate.stable_replicas, running(world)))
     planned = candidate.steps[candidate.step]
     replicas = share(planned.capacity, full)
-    if (
-        candidate.replaces and full > 1 and planned.weight < 100
-    ):  # one pod is home's while it has traffic
+    if candidate.replaces and full > 1 and planned.weight < 100:  # one pod is home's while it has traffic
         replicas = min(replicas, full - 1)
     return Step(
         kind=planned.kind,

@@ -248,6 +248,7 @@ class World:
     scaled_elsewhere: frozenset[str] = frozenset()  # revisions that an autoscaler follows which another made of ours
     log: LogSeen = LogSeen()
     door: Door = Door()
+    caught_up: bool = False  # whether a look of our own has just shown what no watch had told
 
 
 class Outcome(Enum):

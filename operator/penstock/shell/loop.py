@@ -6,13 +6,14 @@ must outlive a failed write is the object's last fault, which a good turn clears
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
 from penstock.api.fields import seconds
 from penstock.core import forecast, load_looks, objective, preflight, share
+from penstock.core.decide import is_unseen
 from penstock.core.evidence import fair, next_look, questions
 from penstock.core.plan import decide
 from penstock.metrics import Source
@@ -57,6 +58,7 @@ class Loop:
     sources: Mapping[str, Source]
     telemetry: Telemetry
     clock: Callable[[], datetime]
+    look: Callable[[Key], Awaitable[bool]]
     rooms: Rooms | None = None
     verified: bool = True
     platform: Platform = field(default_factory=Platform)
@@ -143,20 +145,13 @@ class Loop:
 
     async def turn(self, key: Key) -> datetime | None:
         """The six verbs. Returns when to look again."""
-        await doubt.settle(self.kube, self.cache, key)
-        live = self.cache.parents.get(key)  # what this turn has seen, whatever comes in while it asks
-        world = observe(self.cache, key, self.clock(), Means(frozenset(self.sources), self.platform))
-        if live is None or world is None:
+        thought = await self._think(key)
+        if thought and is_unseen(thought[1].status, thought[2].status):  # a watch that says nothing looks the same
+            thought = await self._think(key, caught_up=await self.look(key))
+        if not thought:
             self._forget(key)
             return None
-        course = begin(world.now)
-        fault = self.faults.get(key) or world.fault
-        world = replace(world, fault=fault, verified=self.verified)
-        world = await self._look_around(world)
-        course = course.then("asked_at")
-        world = await self.weigh(key, await self.recall(key, await self.ask(key, world)))
-        course = course.then("answered_at")
-        plan = decide(world)
+        live, world, plan, course = thought
         changes = act.changes(self.cache, key, plan)
         course = course.then("decided_at")
         recorded = await self.record(live, plan, bool(changes))
@@ -173,6 +168,21 @@ class Loop:
         if self.faults.pop(key, None) or news:
             self.queue.add(key)
         return plan.again
+
+    async def _think(self, key: Key, caught_up: bool = False) -> tuple[Object, World, Plan, Course] | None:
+        """Observe, ask, decide: what was seen, what follows; None where the ModelDeployment is gone or going."""
+        await doubt.settle(self.kube, self.cache, key)
+        live = self.cache.parents.get(key)  # what this turn has seen, whatever comes in while it asks
+        world = observe(self.cache, key, self.clock(), Means(frozenset(self.sources), self.platform))
+        if live is None or world is None:
+            return None
+        course = begin(world.now)
+        fault = self.faults.get(key) or world.fault
+        world = replace(world, fault=fault, verified=self.verified, caught_up=caught_up)
+        world = await self._look_around(world)
+        course = course.then("asked_at")
+        world = await self.weigh(key, await self.recall(key, await self.ask(key, world)))
+        return live, world, decide(world), course.then("answered_at")
 
     async def _tell(self, recorded: bool, turn: tuple[World, Plan, Course]) -> None:
         if recorded:

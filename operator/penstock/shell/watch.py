@@ -142,6 +142,15 @@ class Watch:
             log.warning("looking for missing kinds will be tried again", extra={"fault": str(fault)})
             return False
 
+    async def look(self, key: Key) -> bool:
+        """Read one ModelDeployment's objects anew; True where that shows what no watch has told, or not yet."""
+        before = _seen(self.cache, key)
+        for kind in sorted({child.kind for child in self.cache.owned(key)}):
+            mine = {child.uid for child in self.cache.owned(key) if child.kind == kind}
+            for uid in mine - await self._list(kind, key[0], f"{selector(kind)},{LABEL_NAME}={key[1]}"):
+                self._bury(kind, uid)
+        return _seen(self.cache, key) != before
+
     async def _list_all(self, kinds: tuple[str, ...]) -> None:
         for kind in kinds:
             self.buried.clear()
@@ -154,7 +163,7 @@ class Watch:
         """List as often as it takes; a kind that the cluster does not have is noted instead."""
         while True:
             try:
-                alive = await self._list(kind)
+                alive = await self._list(kind, self.namespace if KINDS[kind].namespaced else None, selector(kind))
             except Retry as fault:
                 log.warning("listing will be tried again", extra={"kind": kind, "fault": str(fault)})
                 await asyncio.sleep(fault.after)
@@ -167,10 +176,9 @@ class Watch:
                 self.missing.discard(kind)
                 return alive
 
-    async def _list(self, kind: str) -> set[str]:
-        namespace = self.namespace if KINDS[kind].namespaced else None
+    async def _list(self, kind: str, namespace: str | None, chosen: str) -> set[str]:
         alive: set[str] = set()
-        async for page in self.kube.pages(kind, namespace, selector(kind)):
+        async for page in self.kube.pages(kind, namespace, chosen):
             for live in page:
                 alive.add(live["metadata"]["uid"])
                 if live["metadata"]["uid"] not in self.buried:  # deleted while this list was under way
@@ -216,6 +224,10 @@ class Watch:
         """What a liveness probe should know."""
         late = self.queue.oldest() > 300
         return ["the queue has not moved for five minutes"] if late else []
+
+
+def _seen(cache: Cache, key: Key) -> dict[str, Any]:
+    return {child.uid: (child.fingerprint, child.seen) for child in cache.owned(key)}
 
 
 def selector(kind: str) -> str:
