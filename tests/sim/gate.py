@@ -219,11 +219,12 @@ class Gate:
     def gave(self, name: str, step: Object, since: float) -> bool:
         """Whether a revision got what a step says at a time since then.
 
-        Without a gateway the Service and the pods are heard of apart, and of either late.
+        Without a gateway the Service and each pod are heard of apart, and of any of them late.
         """
         carried = self.carried_since(since)
         rotated = [] if self.routed or not any(each.pods for each in carried) else self.turned_since(since)
-        return any(each.gives(name, step) for each in [*carried, *rotated])
+        mixed = len(rotated) > 1 and any(0 < share < 100 for share in self.turns(name, since))
+        return mixed or any(each.gives(name, step) for each in [*carried, *rotated])
 
     def _spans(self, log: list[tuple[float, Carried, float]]) -> Iterator[tuple[float, Carried, float, float]]:
         """From when, what, requests per second, until when."""

@@ -102,7 +102,9 @@ def _events(random: Random, length: float) -> Iterator[Event]:
 def play(history: History, recorded: bool = False) -> Outcome:
     """Tell a story on the virtual clock."""
     watch.AUDIT, before = GHOSTS, watch.AUDIT
-    logging.getLogger("penstock").setLevel(logging.CRITICAL + 1)
+    log = logging.getLogger("penstock")
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
     outcome = Outcome()
     try:
         run(_told(history, outcome, recorded))
@@ -110,6 +112,7 @@ def play(history: History, recorded: bool = False) -> Outcome:
         outcome.complaint = outcome.complaint or f"{type(broken).__name__} {broken}"
     finally:
         watch.AUDIT = before
+        log.setLevel(level)
     return outcome
 
 

@@ -53,7 +53,7 @@ class Asking(Loop):
 def staffed(source: Source | None, workers: int) -> tuple[Asking, list[asyncio.Task[None]]]:
     queue = Queue(asyncio.get_running_loop().time, random.Random(1))
     sources: Mapping[str, Source] = {"main": source} if source else {}
-    loop = Asking(None, Cache(), queue, sources, Telemetry(), lambda: datetime.now(UTC))  # type: ignore[arg-type]
+    loop = Asking(None, Cache(), queue, sources, Telemetry(), lambda: datetime.now(UTC), None)  # type: ignore[arg-type]
     return loop, [asyncio.ensure_future(loop.work()) for _ in range(workers)]
 
 
