@@ -153,7 +153,7 @@ class TestRoom:
         tell(story)
 
     def test_pods_come_in_small_pages(self, tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(kube, "PAGE_OF_PODS", 2)
+        monkeypatch.setattr(kube, "PAGE", 2)
 
         async def story(world: World) -> None:
             for name in ("a", "b", "c"):

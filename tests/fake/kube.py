@@ -133,8 +133,8 @@ class FakeKube:
                 if self.lists_to_expire:
                     self.lists_to_expire, first = self.lists_to_expire - 1, 0
                     continue
-            yield found[first : first + kube.page_size(kind)]
-            first += kube.page_size(kind)
+            yield found[first : first + kube.PAGE]
+            first += kube.PAGE
             if first >= len(found):
                 return
 

@@ -252,7 +252,7 @@ def test_pages_are_chunked_and_an_expired_listing_starts_again() -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         token = request.query.get("continue", "")
         asked.append(token)
-        assert request.query["limit"] == "500" and request.query["labelSelector"] == "a=b"
+        assert request.query["limit"] == "100" and request.query["labelSelector"] == "a=b"
         if token == "second" and asked.count("second") == 1:
             return status(410, "the provided continue parameter is too old")
         name = "two" if token else "one"

@@ -31,8 +31,7 @@ OnRequest = Callable[[str, str, int, float], None]
 OnDate = Callable[[str, float], None]  # what an answer says of the time, and when it was asked for
 
 FIELD_MANAGER = "penstock"
-PAGE = 500
-PAGE_OF_PODS = 100  # a pod is several times as large as other objects, and nothing else runs while a page is parsed
+PAGE = 100  # objects in a chunk of a listing: nothing else runs while it is parsed, and its memory is never given back
 RELISTS = 3
 TIMEOUT = aiohttp.ClientTimeout(total=10, sock_connect=5)
 APPLY = "application/apply-patch+yaml; charset=utf-8"  # without the charset the client would spell the text itself
@@ -224,7 +223,7 @@ class Kube:
     ) -> AsyncIterator[list[Object]]:
         """All objects in chunks. When the server forgets a listing half-way it starts again: objects may come twice."""
         chosen = {"labelSelector": selector, "fieldSelector": fields}
-        query = {"limit": str(page_size(kind))} | {key: value for key, value in chosen.items() if value}
+        query = {"limit": str(PAGE)} | {key: value for key, value in chosen.items() if value}
         token, relists = "", 0
         while True:
             call = Call("list", "GET", kind, namespace, query=query | ({"continue": token} if token else {}))
@@ -272,11 +271,6 @@ class Kube:
         response = await self._client.call_api(method, url, headers, body, _request_timeout=TIMEOUT)
         answer: bytes = await response.read()  # type: ignore[no-untyped-call]
         return response.status, response.headers, answer
-
-
-def page_size(kind: str) -> int:
-    """How many objects of a kind come in one chunk of a listing."""
-    return min(PAGE, PAGE_OF_PODS) if kind == "Pod" else PAGE
 
 
 def spell(manifest: Object | list[Object]) -> str:

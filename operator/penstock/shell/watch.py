@@ -19,7 +19,7 @@ from penstock.model.faults import Rejected, Retry
 from penstock.model.kinds import KINDS
 from penstock.model.names import LABEL_CONFIG, LABEL_NAME, LABEL_REVISION
 from penstock.shell.cache import WATCHED, Cache
-from penstock.shell.kube import Kube
+from penstock.shell.kube import PAGE, Kube
 from penstock.shell.queue import Queue
 from penstock.shell.texts import Key, Object
 
@@ -320,7 +320,7 @@ def make_settings() -> kopf.OperatorSettings:
     made.peering.standalone = True
     made.queueing.worker_limit = 100
     made.queueing.idle_timeout = 0.02
-    made.watching.chunk_size = 500
+    made.watching.chunk_size = PAGE
     for name in WATCHED:
         made.watching.label_selectors[KINDS[name].group, KINDS[name].plural] = selector(name)
     made.watching.server_timeout = 300
