@@ -10,6 +10,7 @@ from tests.sim.machine import Nature, Object
 from tests.sim.wire import Write
 
 Told = tuple[float, str, bool, Counts]  # an answer: when, about whom, compared, counts
+Shared = tuple[float, str, float, Counts]  # counts of all requests: when, whose, since when
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Turn:
     known: float
     recorded: bool = False
     told: list[Told] = field(default_factory=list)
+    shared: list[Shared] = field(default_factory=list)
 
 
 @dataclass

@@ -16,7 +16,7 @@ from penstock.model.kinds import KINDS
 from penstock.model.measure import Answer, Counts, Histogram, Levels, Query, Question, Ratio, Selector, Shapes, Silence
 from tests.sim.gate import Gate, carried_by, values_since
 from tests.sim.machine import START, Nature, Object, Sim
-from tests.sim.noted import Ear, Landed, Told, Turn
+from tests.sim.noted import Ear, Landed, Shared, Told, Turn
 from tests.sim.wire import RoughKube, Wire, Write
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class Rough(Sim):
         self.told: list[Told] = []
         self.heard: list[Told] = []  # those whose turn lived to record them
         self.listed: dict[str, list[tuple[float, int]]] = defaultdict(list)  # ready endpoints of its Service
-        self.shared: list[tuple[float, str, float, Counts]] = []  # counts of all requests: when, whose, since when
+        self.shared: list[Shared] = []  # the same
         self.moments: list[tuple[str, Callable[[], None]]] = []
         self.witness: Callable[[Landed], None] = lambda _: None
         self.versions: dict[str, str] = {}
@@ -103,7 +103,8 @@ class Rough(Sim):
             self._landing = None
         if write[0] == "patch_status":
             self.heard += self.turn.told
-            self.turn.told = []
+            self.shared += self.turn.shared
+            self.turn.told, self.turn.shared = [], []
         self.witness(landed)
         self.turn.recorded |= write[0] == "patch_status"
         self.strike("after a write")
@@ -312,7 +313,7 @@ class Rough(Sim):
         arms = (question.candidate.revision, question.stable.revision)
         mine, home = (self._grown(arm, span, since) for arm in arms)
         counts = Counts(mine, mine, home, home)
-        self.shared.append((self.time(), arms[0], since, counts))
+        self.turn.shared.append((self.time(), arms[0], since, counts))
         return counts
 
     def _grown(self, revision: str, span: list[float], since: float) -> int:
