@@ -46,6 +46,8 @@ def change(sim: Rough, new: Object) -> None:
     knobs = (sim.wishes[-1][1] if sim.wishes else {}) | new
     if knobs["rollout"].get("capacityPolicy") == "Replace":
         knobs["autoscaled"] = False
+    if knobs.get("sleeps") and knobs["autoscaled"]:  # one pod, and none at times
+        knobs["replicas"] = 1
     sim.wishes.append((sim.time(), knobs))
     sim.apply(wishes.make(knobs))
 
@@ -241,6 +243,24 @@ EDITS: dict[str, Callable[[Object, int], None]] = {
 }
 
 
+def do_door(sim: Rough, how: Arguments) -> None:
+    if how["what"] == "pod":
+        sim.strike_pods("churn-door", how["for"])
+        _run_door(sim, False)
+        later(how["for"], lambda: _run_door(sim, True))
+    elif sim.live(how["what"], "churn-door"):
+        sim.store.delete(how["what"], "ml", "churn-door")
+
+
+def _run_door(sim: Rough, runs: bool) -> None:
+    """Its container has ended, or has begun again."""
+    state = {"running": {"startedAt": f"{sim.now():%Y-%m-%dT%H:%M:%SZ}"}} if runs else {"waiting": {}}
+    said = {"containerStatuses": [{"name": "door", "started": runs, "state": state}]}
+    for pod in sim.pods.of("churn-door"):
+        ref = ("Pod", "ml", pod["metadata"]["name"])
+        sim.store.edit(ref, lambda live: live.setdefault("status", {}).update(said), "kubelet")
+
+
 def do_recreate(sim: Rough, how: Arguments) -> None:
     sim.store.delete("ModelDeployment", "ml", "churn")
     later(how["after"], lambda: change(sim, {}))
@@ -306,6 +326,7 @@ ACTS: dict[str, Act] = {
     "clock": Act(lambda r: {"by": r.choice((-3600, -60, -4, 4, 60, 3600))}, do_clock, 4),
     "remove": Act(draw_remove, do_remove, 5),
     "edit": Act(draw_edit, do_edit, 5),
+    "door": Act(lambda _: {}, do_door, 0),  # drawn in the stories of those that sleep alone
     "recreate": Act(lambda r: {"after": r.choice((0.0, 0.2, 3.0))}, do_recreate, 1),
     "load": Act(lambda r: {"role": r.choice(("stable", "candidate")), "replicas": r.randint(1, 6)}, do_load, 4),
 }

@@ -163,9 +163,10 @@ def _leftovers(sim: Rough, status: Object) -> Iterator[str]:
     used = {(status.get(role) or {}).get("revision") for role in ("stable", "candidate")} - {None}
     used |= {gone["revision"] for gone in status.get("leaving", [])}
     kinds = ("Deployment", "Service", *(("HorizontalPodAutoscaler",) if sim.wished("autoscaled") else ()))
+    doors = {"churn-door"} if sim.wished("sleeps") and sim.wished("autoscaled") and status.get("stable") else set()
     for kind in kinds:
         there = {live["metadata"]["name"] for live in sim.store.list(kind)} - {"churn", "churn-preview"}
-        if there != used:
+        if there != used | (doors if kind != "HorizontalPodAutoscaler" else set()):
             yield f"{kind}s {sorted(there)}, used are {sorted(used)}"
     preview = sim.live("Service", "churn-preview") is not None
     if status.get("stable") and preview != ("blueGreen" in sim.wished("rollout")):

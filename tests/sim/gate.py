@@ -132,8 +132,9 @@ class Gate:
         return turning
 
     def turning(self) -> Carried:
-        """What the pods in rotation would give, whether or not the Service selects them."""
-        alive = [pod for pod in self.place.all_pods() if not pod["metadata"].get("deletionTimestamp") and is_ready(pod)]
+        """What the pods in rotation would give, whether or not the Service selects them; a door's pods are none."""
+        pods = (pod for pod in self.place.all_pods() if "penstock.dev/revision" in pod["metadata"]["labels"])
+        alive = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp") and is_ready(pod)]
         ready = Counter(pod["metadata"]["labels"]["penstock.dev/revision"] for pod in alive)
         serving = Counter(pod["metadata"]["labels"]["penstock.dev/revision"] for pod in alive if is_in(pod))
         shares = {name: round(100 * count / serving.total()) for name, count in serving.items()}

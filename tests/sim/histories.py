@@ -4,6 +4,7 @@ A seed makes a story; the same seed makes the same story. `python -m tests.sim.h
 for a shorter one that breaks the same law, and what it prints may go into regressions.json.
 """
 
+import asyncio
 import json
 import logging
 import sys
@@ -13,9 +14,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from penstock.model.platform import Platform
 from penstock.shell import watch
 from tests.fake.clock import run
-from tests.sim import laws_of_proof, laws_of_rotation, laws_of_status, laws_of_traffic, wishes  # noqa: F401 - they register their laws
+from tests.sim import laws_of_proof, laws_of_rotation, laws_of_status, laws_of_traffic, sleepers, wishes  # noqa: F401 - they register their laws
 from tests.sim.acts import ACTS, change
 from tests.sim.ends import FOR_PEOPLE, calm, complaints, ready_of, wait_until_quiet
 from tests.sim.gate import carried_by
@@ -77,9 +79,13 @@ def draw(seed: int) -> History:
     natures = {f"v{n}": random.choice(("good", "good", "bad", "slow", "never", "flapping")) for n in (2, 3, 4)}
     natures["v1"] = random.choice(("good", "good", "good", "slow", "bad", "flapping"))
     length = random.choice((20.0, 60.0, 120.0))
-    events = sorted(_events(random, length), key=lambda event: event.at)
+    events = list(_events(random, length))
     last = {"version": random.choice(("v1", "v2", "v2", "v3", "v3", "v4"))} if random.random() < 0.6 else {}
-    knobs = wishes.draw(random) | wishes.draw_more(Random(f"metrics {seed}"))
+    knobs = wishes.draw(random) | wishes.draw_more(Random(f"metrics {seed}")) | sleepers.draw(seed)
+    if knobs.get("sleeps"):
+        length += 2 * wishes.IDLE
+        events += [Event(at, "now", kind, how) for at, kind, how in sleepers.events(seed, length)]
+    events.sort(key=lambda event: event.at)
     return History(natures, knobs, tuple(events), last, length, random.random() < 0.8, *_lags(seed))
 
 
@@ -117,13 +123,16 @@ def play(history: History, recorded: bool = False) -> Outcome:
 
 
 async def _told(history: History, outcome: Outcome, recorded: bool) -> None:
-    sim = Rough({version: NATURES[name] for version, name in history.natures.items()}, routed=history.knobs["routed"])
+    natures = {version: NATURES[name] for version, name in history.natures.items()}
+    may_sleep = bool(history.knobs.get("sleeps"))
+    sim = Rough(natures, routed=history.knobs["routed"], platform=sleepers.HAS_DOORS if may_sleep else Platform())
     sim.endpoints.lag, sim.scrape = history.trail, history.scrape
     court = Court(sim)
     sim.witness = court.witness
     tale = _Tale(sim, court, outcome.tale if recorded else None)
     begin = sim.time()
     change(sim, dict(history.knobs))
+    eyes = asyncio.ensure_future(sleepers.keep(sim)) if may_sleep else None
     for event in history.events:
         await sim.run(begin + event.at - sim.time())
         tale.say(f"-- {event.kind} {event.how} ({event.moment})")
@@ -138,6 +147,8 @@ async def _told(history: History, outcome: Outcome, recorded: bool) -> None:
     outcome.end = str(ready_of(court.status).get("reason"))
     if not outcome.complaint and ready_of(court.status).get("reason") not in FOR_PEOPLE:
         outcome.complaint = await _stays_quiet(sim, court)
+    if eyes:
+        eyes.cancel()
 
 
 async def _stays_quiet(sim: Rough, court: Court) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from tests.sim.laws import Object, Scene, law
-from tests.sim.machine import START, Nature
+from tests.sim.machine import Nature
 
 MIN_REQUESTS = 20
 HOPELESS = 0.2  # a share of failed requests that no analysis of ours may pass
@@ -75,7 +75,7 @@ def _too_short(scene: Scene, was: Object, entered: float) -> Iterator[str]:
     """From when the share was noted; whether that was true is a law of its own."""
     step, noted = was["steps"][was.get("step", 0)], was.get("shiftedAt")
     seconds = float(step.get("duration", "0s").rstrip("s"))
-    held = scene.sim.time() - (datetime.fromisoformat(noted) - START).total_seconds() if noted else 0.0
+    held = (scene.sim.now() - datetime.fromisoformat(noted)).total_seconds() if noted else 0.0
     if held < seconds and not scene.sim.jumped_since(entered):
         yield f"{was['revision']} left {step['weight']}% after {held:.1f} of {seconds} s"
 

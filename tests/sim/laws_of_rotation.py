@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from tests.sim.gate import Carried
 from tests.sim.laws import Object, Scene, law
+from tests.sim.sleepers import is_door
 
 
 @law("Service", "Pod")
@@ -16,7 +17,9 @@ def the_rotation_is_never_emptied(scene: Scene) -> Iterator[str]:
         return
     if not scene.sim.live("ModelDeployment", "churn") or not scene.sim.live("Service", "churn"):
         return
-    if scene.landed.carried == scene.sim.gate.now:  # whoever has led it elsewhere, it was not this write
+    if (
+        is_door(scene.after) or scene.landed.carried == scene.sim.gate.now
+    ):  # whoever has led it elsewhere, it was not this write
         return
     before = scene.sim.gate.carried_since(scene.known)[:-1]
     if before and all(_answered(scene, was) for was in before) and not _answers(scene, scene.sim.gate.now):

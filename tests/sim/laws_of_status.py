@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from tests.sim.gate import carried_by
 from tests.sim.laws import Object, Scene, law
+from tests.sim.sleepers import DOOR, has_door, is_door, is_fronted
 from tests.sim.wishes import kinds
 
 BY_METRIC = ("ErrorRateAbove", "SlowRateAbove", "MetricBelow")
@@ -165,10 +166,13 @@ def weights_in_status_were_seen(scene: Scene) -> Iterator[str]:
     """Observed, not issued: a weight in status is one that the gateway had confirmed.
 
     Without a gateway it is told by two kinds, of which a watch may bring one later: the Service, and the pods' labels.
+    There all is the stable revision's too whose door the Service leads to.
     """
+    at_the_door = [100] if is_fronted(scene) or is_door(scene.sim.live("Service", "churn")) else []
     for role in ("stable", "candidate"):
         side, was = scene.status.get(role) or {}, scene.former.get(role) or {}
         known = scene.sim.gate.shares(side.get("revision", ""), scene.known) if side else [0]
+        known += at_the_door if role == "stable" else []
         known += scene.sim.gate.turns(side["revision"], scene.known) if side else []
         carried = [one["weight"] for one in (was, scene.former.get("candidate") or {}) if "weight" in one]
         if side and side["weight"] not in [*known, *carried, 0]:
@@ -196,11 +200,12 @@ def ready_and_available_are_true(scene: Scene) -> Iterator[str]:
     found = {one["type"]: one["status"] for one in scene.status.get("conditions", [])}
     home = scene.revision("stable")
     answering = [r for r in (home, scene.revision("candidate")) if scene.sim.was_ready(r, scene.known)]
+    answering += [DOOR] if is_fronted(scene) and has_door(scene) else []
     if found.get("Available") == "True" and not answering:
         yield f"Available, and {home or 'nobody'} has no ready pods"
     if found.get("Ready") != "True":
         return
     if scene.sim.version_of(home) != scene.sim.wished("version"):
         yield f"Ready with {scene.sim.version_of(home)}, wished is {scene.sim.wished('version')}"
-    if 100 not in scene.sim.gate.shares(home, scene.known):
+    if 100 not in scene.sim.gate.shares(home, scene.known) and not is_door(scene.sim.live("Service", "churn")):
         yield f"Ready with {scene.sim.gate.shares(home, scene.known)}%"

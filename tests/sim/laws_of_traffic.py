@@ -6,6 +6,7 @@ from typing import Any
 from tests.sim.gate import Carried, backends, carried_by, is_rotating, selected
 from tests.sim.laws import Scene, law
 from tests.sim.rough import Rough
+from tests.sim.sleepers import is_door, sleeps
 
 PICKED = "churn-revisions"  # the route of requests that pick their revision: it carries no share
 
@@ -120,7 +121,7 @@ def the_last_arm_that_answers_keeps_its_traffic(scene: Scene) -> Iterator[str]:
 @law("Deployment", "Service", "HTTPRoute")
 def what_gets_traffic_is_not_removed(scene: Scene) -> Iterator[str]:
     """Removed, or taken to no pods at all, while the gateway sends it requests or the route lists it."""
-    if not _is_removed(scene) or scene.name in ("churn-preview", PICKED) or _may_give_way(scene):
+    if not _is_removed(scene) or scene.name in ("churn-preview", PICKED) or _may_give_way(scene) or sleeps(scene):
         return
     if scene.kind == "HTTPRoute":
         yield "the route was removed"
@@ -143,7 +144,8 @@ def home_is_never_removed(scene: Scene) -> Iterator[str]:
         return
     scaler = scene.kind == "HorizontalPodAutoscaler" and not all(scene.sim.wished_since("autoscaled", scene.known))
     gives_way = (scene.status.get("candidate") or {}).get("replaces") and scene.kind == "Deployment" and scene.after
-    if not scaler and not gives_way:
+    asleep = sleeps(scene) and scene.kind in ("Deployment", "HorizontalPodAutoscaler")
+    if not scaler and not gives_way and not asleep:
         yield f"{scene.verb} {scene.kind} {scene.name}, which is home"
 
 
@@ -152,8 +154,8 @@ def the_apex_points_to_pods_that_are_ready(scene: Scene) -> Iterator[str]:
     """A2 s1: the Service of the object's own name is never led from pods that answer to pods that do not."""
     if scene.name != "churn" or not scene.after:
         return
-    if is_rotating(scene.before or {}) or is_rotating(scene.after):
-        return  # `the_rotation_is_never_emptied`
+    if is_rotating(scene.before or {}) or is_rotating(scene.after) or is_door(scene.after):
+        return  # `the_rotation_is_never_emptied`, `pods_go_only_behind_a_door`
     was, now = (selected(live or {}) for live in (scene.before, scene.after))
     decided = scene.known if scene.revision("stable") else min(scene.known, scene.court.left(was))
     if was != now and scene.sim.always_ready(was, decided) and not scene.sim.was_ready(now, scene.known):
@@ -165,6 +167,8 @@ def home_keeps_its_size(scene: Scene) -> Iterator[str]:
     """The stable revision is never made smaller than the wish has it, unless the wish lets its pods give way."""
     gives_way = (scene.status.get("candidate") or {}).get("replaces")
     if scene.name != scene.revision("stable") or not scene.after or gives_way or not scene.landed.changes:
+        return
+    if sleeps(scene):
         return
     asked, floor = scene.after["spec"].get("replicas"), min(scene.sim.wished_since("replicas", scene.known), default=0)
     if asked is not None and asked < floor:

@@ -77,9 +77,11 @@ class Pods:
     def _say(self, live: Object, ready: bool) -> None:
         said: Object = {"conditions": [{"type": "Ready", "status": str(ready)}]}
         if LABEL_DOOR in live["metadata"]["labels"]:
-            began = (live.get("status") or {}).get("containerStatuses")
-            running = {"running": {"startedAt": "2026-11-21T00:00:00Z"}}
-            said["containerStatuses"] = began or [{"name": "door", "started": True, "state": running}]
+            known = ((live.get("status") or {}).get("containerStatuses") or [{"started": False}])[0]
+            state: Object = {"running": {"startedAt": "2026-11-21T00:00:00Z"}} if ready else {"waiting": {}}
+            said["containerStatuses"] = [
+                known if known["started"] else {"name": "door", "started": ready, "state": state}
+            ]
         if live.get("status") != said:
             ref = ("Pod", "ml", live["metadata"]["name"])
             self.store.edit(ref, lambda pod: pod.update(status=said), "kubelet")

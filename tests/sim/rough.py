@@ -51,6 +51,7 @@ class Rough(Sim):
         self.owners: list[tuple[float, float, str]] = []  # uids of the wish: born, gone
         self.route_changed = 0.0  # when others last changed the route
         self.jumps: list[float] = []
+        self.meddled: list[tuple[float, str]] = []  # when others changed or removed a Service, and which
         self.ahead = 0.0  # how far into the future the operator's clock has been
         self._landing: Landed | None = None
         super().__post_init__()
@@ -189,6 +190,8 @@ class Rough(Sim):
             self._log_pods(
                 self.listed[name.removesuffix("-slice")], 0 if change == "DELETED" else len(live["endpoints"])
             )
+        elif kind == "Service" and not self._landing:
+            self.meddled.append((self.time(), name))
         elif kind == "ModelDeployment":
             self._log_wish(change, live["metadata"])
         elif (kind, name) == ("HTTPRoute", "churn") and not self._landing:

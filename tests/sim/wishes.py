@@ -12,6 +12,15 @@ WEIGHTS = (1, 5, 10, 25, 50, 80, 99)
 SATURDAY_NOON = ("12:17", "12:18", "12:19")  # stories begin at 12:16:40
 
 
+IDLE = 60.0  # seconds, the least that the API takes
+SLEEPING = {
+    "minReplicas": 0,
+    "maxReplicas": 4,
+    "metrics": [{"name": "requestsPerSecond", "target": 50}],
+    "scaleToZero": {"idleFor": f"{IDLE:.0f}s"},
+}
+
+
 def draw(random: Random) -> Object:
     """The knobs of a first wish."""
     routed = random.random() < 0.65
@@ -122,7 +131,9 @@ def _add_more(analysis: Object, more: list[str]) -> None:
 def make(knobs: Object) -> Object:
     """The ModelDeployment that the knobs describe."""
     scaling: Object = {"minReplicas": knobs["replicas"]}
-    if knobs["autoscaled"]:
+    if knobs["autoscaled"] and knobs.get("sleeps"):
+        scaling = SLEEPING
+    elif knobs["autoscaled"]:
         scaling |= {"maxReplicas": 6, "metrics": [{"name": "cpu", "target": 70}]}
     rollout = knobs["rollout"] | {"deadline": knobs["deadline"], "scaleDownDelay": knobs["delay"]}
     made = model(knobs["version"], scaling=scaling, rollout=rollout)

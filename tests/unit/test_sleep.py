@@ -103,8 +103,11 @@ def test_the_door_is_in_front_before_the_last_pod_goes() -> None:
     assert "replicas" not in child(plan, "Deployment", V1)
     half = decide(world(ASLEEP, IDLE, replace(HERE, before=frozenset({V1}))))
     assert "replicas" not in child(half, "Deployment", V1), "the common Service still leads to the pods"
-    both = decide(world(ASLEEP, IDLE, replace(HERE, before=frozenset({V1, NAME}))))
-    assert child(both, "Deployment", V1)["replicas"] == 0
+    both = replace(HERE, before=frozenset({V1, NAME}))
+    opened = decide(world(ASLEEP, IDLE, both))
+    assert "replicas" not in child(opened, "Deployment", V1), "what comes in would go to a pod that is about to end"
+    assert child(opened, "Service", DOOR)["selector"] == SHUT
+    assert child(decide(world(ASLEEP, IDLE, replace(both, shut=True))), "Deployment", V1)["replicas"] == 0
 
 
 def test_asleep_it_is_ready_available_and_asks_for_nothing() -> None:
@@ -163,20 +166,22 @@ def test_the_services_lead_back_once_the_door_sees_a_pod_behind_it() -> None:
 def test_no_world_has_a_service_that_leads_to_nobody() -> None:
     """Whatever is seen: no pods only behind a door that is in front, and the way back only to a pod that is seen."""
     doors = [
-        Door(frozenset({V1}) if up else frozenset(), waiting, None, frozenset(before), behind)
-        for up, waiting, before, behind in product((0, 1), (False, True), ((), (V1,), (V1, NAME)), (0, 1))
+        Door(frozenset({V1}) if up else frozenset(), waiting, None, frozenset(before), behind, shut=shut)
+        for up, waiting, before, behind, shut in product(
+            (0, 1), (False, True), ((), (V1,), (V1, NAME)), (0, 1), (False, True)
+        )
     ]
     looked = 0
     for sleep, told, door in product((None, idle(60), idle(900), ASLEEP, WAKING), (None, BUSY, IDLE, NO_PODS), doors):
         plan = decide(world(sleep, told, door))
         looked += 1
         if child(plan, "Deployment", V1).get("replicas") == 0:
-            assert {V1, NAME} <= door.before and V1 in door.up and not door.waiting
+            assert {V1, NAME} <= door.before and V1 in door.up and not door.waiting and door.shut
         if not leads_to_door(plan):
             assert sleep not in (ASLEEP, WAKING) or door.behind
         if leads_to_door(plan):
             assert child(plan, "Deployment", DOOR)
-    assert looked == 480
+    assert looked == 960
 
 
 def test_a_route_waits_as_long_as_the_door_holds() -> None:

@@ -88,8 +88,10 @@ def spoken(status: Status) -> str:
 
 
 def answering(world: World) -> str:
-    """Who answers in place of the model's pods; empty where those do."""
-    return "its door holds requests until a pod of the stable revision answers" if world.door.fronts else ""
+    """Who answers in place of the model's pods; empty where those do, or nobody does."""
+    if not world.door.fronts or world.door.fronts not in world.door.up:
+        return ""
+    return "its door holds requests until a pod of the stable revision answers"
 
 
 def next_up(world: World, status: Status) -> Next | None:
@@ -113,11 +115,11 @@ def fronted(status: Status) -> str:
 
 
 def is_down(world: World, status: Status, revision: str) -> bool:
-    """Whether the revision is to have no pods now: only once its own Service and the common one lead to the door."""
+    """Whether the revision is to have no pods now: its Service and the common one lead to the door, which is shut."""
     sleep = status.sleep
     if not sleep or not sleep.asleep_since or sleep.revision != revision:
         return False
-    return {revision, world.name} <= world.door.before
+    return world.door.shut and {revision, world.name} <= world.door.before
 
 
 def make(world: World, status: Status) -> list[Manifest]:

@@ -174,6 +174,7 @@ class Door:
     before: frozenset[str] = frozenset()  # the Services that lead to it
     behind: int = 0  # the model's pods that it can reach
     fronts: str = ""  # the revision whose Services are to lead to it
+    shut: bool = False  # whether its own Service leads to nobody
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,11 @@ def shut(spec: Manifest) -> Manifest:
     return spec | {"selector": spec["selector"] | {LABEL_COMPONENT: NOBODY}}
 
 
+def is_shut(spec: Manifest) -> bool:
+    """Whether nobody is behind a Service by its own word."""
+    return bool((spec.get("selector") or {}).get(LABEL_COMPONENT) == NOBODY)
+
+
 def make_rotating(owner: str, offers: Mapping[str, int]) -> Manifest:
     """The Service's spec: the pods in rotation. By the ports' names, as a number may differ between revisions."""
     return {"selector": {LABEL_NAME: owner, LABEL_ROTATION: IN}, "ports": _ports({name: name for name in offers})}

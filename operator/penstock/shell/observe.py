@@ -184,6 +184,7 @@ def _door(mine: list[Child], name: str, now: datetime) -> Door:
         again=min((at for at in shut if at > now), default=None),
         before=frozenset(c.name for c in mine if isinstance(c.seen, Front) and c.seen.door),
         behind=listed.get(name, 0),
+        shut=any(c.name == name and isinstance(c.seen, Front) and c.seen.shut for c in mine),
     )
 
 

@@ -97,6 +97,7 @@ class Front:
     selector: frozenset[tuple[str, str]] = frozenset()
     ports: tuple[Manifest, ...] = ()
     door: bool = False  # whether it leads to a door
+    shut: bool = False  # whether it leads to nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def _front(live: Object) -> Front:
     meta, spec = live["metadata"], live.get("spec") or {}
     door = LABEL_DOOR in (spec.get("selector") or {})
     if meta["labels"][LABEL_NAME] != meta["name"]:
-        return Front(service.read(live), door=door)
+        return Front(service.read(live), door=door, shut=service.is_shut(spec))
     selector = frozenset((spec.get("selector") or {}).items())
     return Front(service.read(live), selector, tuple(spec.get("ports") or ()), door)
 
