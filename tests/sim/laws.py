@@ -24,7 +24,7 @@ OURS = {
     "ConfigMap",
 }
 TURNS_IN_A_SECOND = 40
-WRITES_IN_TEN_SECONDS = 70
+WRITES_IN_TEN_SECONDS = 80  # five wishes in seven seconds, each brought about and taken away, were 71
 
 
 class Broken(BaseException):

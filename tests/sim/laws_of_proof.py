@@ -64,7 +64,7 @@ def _seen_otherwise(scene: Scene, step: Object, subject: tuple[str, float]) -> I
     told = [each for each in scene.sim.shared if each[1] == name and each[0] >= entered]
     last = [counts for _, _, since, counts in told if since == told[-1][2]]
     mine, home = (sum(getattr(c, arm) for c in last) for arm in ("candidate_total", "stable_total"))
-    if step["weight"] == 0 or len(last) < 8 or mine + home < 2000:
+    if step["weight"] == 0 or len(last) < 8 or mine + home < 2000 or scene.sim.jumped_since(entered):
         return
     seen = 100 * mine / (mine + home)
     if abs(seen - step["weight"]) > 20:
