@@ -124,3 +124,29 @@ def test_an_edited_configmap_is_told_to_all_that_mount_it_whatever_others_say() 
         assert queue.depth() == 0
 
     run(story())
+
+
+def test_after_a_start_those_who_have_something_under_way_come_first() -> None:
+    async def story() -> None:
+        store = Store()
+        status = {"observedGeneration": 1}
+        statuses = {
+            "a-settled": status,
+            "b-tried": status | {"candidate": {"revision": "b-1"}},
+            "c-settled": status,
+            "d-left": status | {"leaving": [{"revision": "d-1"}]},
+            "e-edited": {"observedGeneration": 0},
+            "f-new": {},
+            "g-settled": status,
+        }
+        for name, said in statuses.items():
+            live = store.apply(model("v1") | {"metadata": {"name": name, "namespace": "ml"}}, "user")
+            store.patch_status(live, said, live["metadata"]["resourceVersion"])
+        queue = Queue(asyncio.get_running_loop().time, random.Random(1))
+        watch = Watch(FakeKube(store), Cache(), queue, None)  # type: ignore[arg-type]
+        keeping = asyncio.ensure_future(watch.keep())
+        order = [(await queue.get())[1] for _ in statuses]
+        assert {*order[:4]} == {"b-tried", "d-left", "e-edited", "f-new"}
+        keeping.cancel()
+
+    run(story())

@@ -42,6 +42,7 @@ class Watch:
     kinds: tuple[str, ...] = ALL
     synced: bool = False
     waiting: set[Key] = field(default_factory=set)
+    first: set[Key] = field(default_factory=set)  # of these, who has something under way, or was edited meanwhile
     missing: set[str] = field(default_factory=set)
     buried: set[str] = field(default_factory=set)
     relisted: set[str] = field(default_factory=set)  # kinds whose watch was broken and has begun anew
@@ -88,6 +89,8 @@ class Watch:
             self.cache.forget_parent(key, live["metadata"]["uid"])
         if gone or self.cache.see_parent(live):
             self._add(key)
+        if not self.synced and not _is_at_rest(live):
+            self.first.add(key)
 
     def _runtime(self, live: Object, gone: bool) -> None:
         if self.cache.see_runtime(live, gone):
@@ -111,7 +114,7 @@ class Watch:
         """List every kind, let the turns begin, then look for ghosts now and then. Returns only to be started anew."""
         await self._list_all(self.kinds)
         self.synced = True
-        for key in self.waiting | set(self.cache.parents):
+        for key in sorted(self.waiting | set(self.cache.parents), key=lambda key: key not in self.first):
             self.queue.add(key)
         log.info("synchronised", extra={"objects": len(self.cache.parents), "missing": ", ".join(sorted(self.missing))})
         time = asyncio.get_running_loop().time
@@ -228,6 +231,13 @@ class Watch:
 
 def _seen(cache: Cache, key: Key) -> dict[str, Any]:
     return {child.uid: (child.fingerprint, child.seen) for child in cache.owned(key)}
+
+
+def _is_at_rest(live: Object) -> bool:
+    """Whether all that was wished is done, by its own status."""
+    status = live.get("status") or {}
+    seen = status.get("observedGeneration") == live["metadata"].get("generation")
+    return bool(seen and not status.get("candidate") and not status.get("leaving"))
 
 
 def selector(kind: str) -> str:
