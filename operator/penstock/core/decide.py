@@ -119,7 +119,8 @@ def advance(world: World) -> Turn:
     same = _candidate(obeyed.status) == _candidate(world.status)
     known = (world.answers, world.counted) if same else ({}, None)
     world = replace(world, status=obeyed.status, answers=known[0], counted=known[1])
-    moved = _move(world)
+    begun = not same and obeyed.status.candidate  # by a person: its first step is recorded before it is looked at
+    moved = _say_what_for(world, Turn(world.status)) if begun else _move(world)
     return replace(moved, notices=found.notices + obeyed.notices + moved.notices)
 
 
