@@ -14,6 +14,7 @@ from typing import Any, Literal
 from penstock.model.faults import Rejected, Retry, Stale
 from tests.sim import wishes
 from tests.sim.machine import Object
+from tests.sim.pods import door_container
 from tests.sim.rough import Rough
 
 Arguments = dict[str, Any]
@@ -46,7 +47,7 @@ def change(sim: Rough, new: Object) -> None:
     knobs = (sim.wishes[-1][1] if sim.wishes else {}) | new
     if knobs["rollout"].get("capacityPolicy") == "Replace":
         knobs["autoscaled"] = False
-    if knobs.get("sleeps") and knobs["autoscaled"]:  # one pod, and none at times
+    if wishes.may_sleep(knobs):  # one pod, and none at times
         knobs["replicas"] = 1
     sim.wishes.append((sim.time(), knobs))
     sim.apply(wishes.make(knobs))
@@ -254,8 +255,7 @@ def do_door(sim: Rough, how: Arguments) -> None:
 
 def _run_door(sim: Rough, runs: bool) -> None:
     """Its container has ended, or has begun again."""
-    state = {"running": {"startedAt": f"{sim.now():%Y-%m-%dT%H:%M:%SZ}"}} if runs else {"waiting": {}}
-    said = {"containerStatuses": [{"name": "door", "started": runs, "state": state}]}
+    said = {"containerStatuses": [door_container(runs, f"{sim.now():%Y-%m-%dT%H:%M:%SZ}")]}
     for pod in sim.pods.of("churn-door"):
         ref = ("Pod", "ml", pod["metadata"]["name"])
         sim.store.edit(ref, lambda live: live.setdefault("status", {}).update(said), "kubelet")

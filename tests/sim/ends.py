@@ -10,6 +10,7 @@ from tests.sim.acts import annotate, heal_metrics
 from tests.sim.gate import Carried
 from tests.sim.laws import Court, status_of
 from tests.sim.rough import Nature, Rough
+from tests.sim.wishes import may_sleep
 
 Object = dict[str, Any]
 QUIET = 30.0
@@ -163,7 +164,7 @@ def _leftovers(sim: Rough, status: Object) -> Iterator[str]:
     used = {(status.get(role) or {}).get("revision") for role in ("stable", "candidate")} - {None}
     used |= {gone["revision"] for gone in status.get("leaving", [])}
     kinds = ("Deployment", "Service", *(("HorizontalPodAutoscaler",) if sim.wished("autoscaled") else ()))
-    doors = {"churn-door"} if sim.wished("sleeps") and sim.wished("autoscaled") and status.get("stable") else set()
+    doors = {"churn-door"} if may_sleep(sim.wishes[-1][1]) and status.get("stable") else set()
     for kind in kinds:
         there = {live["metadata"]["name"] for live in sim.store.list(kind)} - {"churn", "churn-preview"}
         if there != used | (doors if kind != "HorizontalPodAutoscaler" else set()):

@@ -78,13 +78,15 @@ class Pods:
         said: Object = {"conditions": [{"type": "Ready", "status": str(ready)}]}
         if LABEL_DOOR in live["metadata"]["labels"]:
             known = ((live.get("status") or {}).get("containerStatuses") or [{"started": False}])[0]
-            state: Object = {"running": {"startedAt": "2026-11-21T00:00:00Z"}} if ready else {"waiting": {}}
-            said["containerStatuses"] = [
-                known if known["started"] else {"name": "door", "started": ready, "state": state}
-            ]
+            said["containerStatuses"] = [known if known["started"] else door_container(ready)]
         if live.get("status") != said:
             ref = ("Pod", "ml", live["metadata"]["name"])
             self.store.edit(ref, lambda pod: pod.update(status=said), "kubelet")
+
+
+def door_container(runs: bool, since: str = "2026-11-21T00:00:00Z") -> Object:
+    """What the kubelet says of a door's container: it runs since then, or has not started, or has ended."""
+    return {"name": "door", "started": runs, "state": {"running": {"startedAt": since}} if runs else {"waiting": {}}}
 
 
 def is_ready(live: Object) -> bool:

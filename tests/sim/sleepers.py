@@ -12,6 +12,7 @@ from penstock.model.names import LABEL_COMPONENT, LABEL_DOOR
 from penstock.model.platform import Platform
 from tests.sim.gate import is_rotating, selected, values_since
 from tests.sim.laws import Scene, law
+from tests.sim.machine import Sim
 from tests.sim.rough import Rough
 
 Object = dict[str, Any]
@@ -39,25 +40,23 @@ async def keep(sim: Rough) -> None:
     """The autoscalers' eyes, and the door's own word; for ever."""
     while True:
         for live in sim.store.list("HorizontalPodAutoscaler"):
-            _sees(sim, live)
+            name = live["metadata"]["name"]
+            sees(sim, name, round(sim.gate.rps * sim.gate.now.part(name)))
         for pod in sim.pods.of(DOOR):
             _says(sim, pod)
         await asyncio.sleep(1.0)
 
 
-def _sees(sim: Rough, live: Object) -> None:
-    """What the cluster's autoscaler writes down of one live metric."""
-    name = live["metadata"]["name"]
-    rate = round(sim.gate.rps * sim.gate.now.part(name))
+def sees(sim: Sim, name: str, rate: int) -> None:
+    """What the cluster's autoscaler of a revision writes down of one live metric."""
     metric = {"metric": {"name": "requestsPerSecond"}, "current": {"averageValue": str(rate)}}
     status = {
         "desiredReplicas": 1,
         "conditions": [{"type": "ScalingActive", "status": "True", "lastTransitionTime": "2026-11-21T00:00:00Z"}],
         "currentMetrics": [{"type": "External", "external": metric}],
     }
-    if live.get("status") != status:
-        ref = ("HorizontalPodAutoscaler", "ml", name)
-        sim.store.edit(ref, lambda now: now.update(status=status), "kube-controller-manager")
+    ref = ("HorizontalPodAutoscaler", "ml", name)
+    sim.store.edit(ref, lambda live: live.update(status=status), "kube-controller-manager")
 
 
 def _says(sim: Rough, pod: Object) -> None:
@@ -103,6 +102,11 @@ def is_door(live: Object | None) -> bool:
     return LABEL_DOOR in ((live or {}).get("spec", {}).get("selector") or {})
 
 
+def is_shut(live: Object | None) -> bool:
+    """Whether a Service leads to nobody."""
+    return ((live or {}).get("spec", {}).get("selector") or {}).get(LABEL_COMPONENT) == "nobody"
+
+
 @law("Deployment")
 def pods_go_only_behind_a_door(scene: Scene) -> Iterator[str]:
     """The last one of home: its Service and the common one lead to the door, which passes nothing on meanwhile."""
@@ -114,8 +118,7 @@ def pods_go_only_behind_a_door(scene: Scene) -> Iterator[str]:
     lacking = [name for name in (home, "churn") if not is_door(sim.live("Service", name))]
     if lacking and not any(_edited(sim, name, scene.known) for name in lacking):
         yield f"{home} loses its pods, and {lacking} lead to them"
-    shut = ((sim.live("Service", DOOR) or {}).get("spec", {}).get("selector") or {}).get(LABEL_COMPONENT) == "nobody"
-    if not shut and sim.live("Service", DOOR):
+    if sim.live("Service", DOOR) and not is_shut(sim.live("Service", DOOR)):
         yield "what the door takes in goes to a pod that is about to end"
 
 

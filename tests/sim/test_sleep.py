@@ -8,6 +8,8 @@ import pytest
 from penstock.model.platform import Platform
 from tests.fake.clock import run
 from tests.sim.machine import Sim, model
+from tests.sim.pods import door_container
+from tests.sim.sleepers import DOOR, is_door, is_shut, sees
 from tests.sim.test_writes import spent
 
 Object = dict[str, Any]
@@ -17,7 +19,6 @@ ZERO = {
     "metrics": [{"name": "requestsPerSecond", "target": 50}],
     "scaleToZero": {"idleFor": "2m"},
 }
-DOOR = "churn-door"
 
 
 def revision(sim: Sim) -> str:
@@ -25,15 +26,8 @@ def revision(sim: Sim) -> str:
 
 
 def autoscaler_sees(sim: Sim, rate: int) -> None:
-    """What the cluster's autoscaler writes down of one live metric."""
-    metric = {"metric": {"name": "requestsPerSecond"}, "current": {"averageValue": str(rate)}}
-    status = {
-        "desiredReplicas": 1,
-        "conditions": [{"type": "ScalingActive", "status": "True", "lastTransitionTime": "2026-11-21T00:00:00Z"}],
-        "currentMetrics": [{"type": "External", "external": metric}],
-    }
-    ref = ("HorizontalPodAutoscaler", "ml", revision(sim))
-    sim.store.edit(ref, lambda live: live.update(status=status), "kube-controller-manager")
+    """What the autoscaler of the stable revision writes down."""
+    sees(sim, revision(sim), rate)
 
 
 def at_the_door(sim: Sim, waits: bool) -> None:
@@ -46,12 +40,7 @@ def at_the_door(sim: Sim, waits: bool) -> None:
 def leads_to_door(sim: Sim, name: str) -> bool:
     live = sim.store.get("Service", "ml", name)
     assert live
-    return "penstock.dev/door" in live["spec"]["selector"]
-
-
-def shut(sim: Sim) -> bool:
-    live = sim.store.get("Service", "ml", DOOR)
-    return bool(live and live["spec"]["selector"].get("app.kubernetes.io/component") == "nobody")
+    return is_door(live)
 
 
 def pods(sim: Sim) -> int:
@@ -79,8 +68,11 @@ class Law:
             lead = leads_to_door(self.sim, home) and leads_to_door(self.sim, "churn")
             self._hold(lead, "no door yet")
             self._hold(bool(self.sim.pods.of(DOOR)), "nobody takes requests in")
-            self._hold(shut(self.sim), "what it takes in goes to a pod that is about to end")
-        if kind == "Service" and name in (home, "churn") and "penstock.dev/door" not in live["spec"]["selector"]:
+            self._hold(
+                is_shut(self.sim.store.get("Service", "ml", DOOR)),
+                "what it takes in goes to a pod that is about to end",
+            )
+        if kind == "Service" and name in (home, "churn") and not is_door(live):
             behind = self.sim.store.get("EndpointSlice", "ml", f"{DOOR}-slice")
             self._hold(bool(not self.slept or (behind and behind["endpoints"])), "the way back leads to nobody")
 
@@ -166,7 +158,7 @@ def test_a_door_that_is_gone_wakes_it() -> None:
     async def story() -> None:
         sim, _ = await asleep()
         (pod,) = sim.pods.of(DOOR)
-        died = [{"name": "door", "started": False, "state": {"waiting": {}}}]
+        died = [door_container(runs=False)]
         ref = ("Pod", "ml", pod["metadata"]["name"])
         sim.store.edit(ref, lambda live: live["status"].update(containerStatuses=died), "kubelet")
         await sim.run(2)

@@ -21,6 +21,11 @@ SLEEPING = {
 }
 
 
+def may_sleep(knobs: Object) -> bool:
+    """Whether the wish lets the model have no pods; only where an autoscaler follows it."""
+    return bool(knobs.get("sleeps") and knobs["autoscaled"])
+
+
 def draw(random: Random) -> Object:
     """The knobs of a first wish."""
     routed = random.random() < 0.65
@@ -131,7 +136,7 @@ def _add_more(analysis: Object, more: list[str]) -> None:
 def make(knobs: Object) -> Object:
     """The ModelDeployment that the knobs describe."""
     scaling: Object = {"minReplicas": knobs["replicas"]}
-    if knobs["autoscaled"] and knobs.get("sleeps"):
+    if may_sleep(knobs):
         scaling = SLEEPING
     elif knobs["autoscaled"]:
         scaling |= {"maxReplicas": 6, "metrics": [{"name": "cpu", "target": 70}]}
