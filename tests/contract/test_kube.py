@@ -8,6 +8,7 @@ import pytest
 
 from penstock.model.faults import Rejected, Stale
 from penstock.shell import kube
+from penstock.shell.claims import EMPTY, unmade
 from penstock.shell.kube import Api
 from penstock.shell.lease import Lease
 
@@ -250,6 +251,21 @@ class TestKube:
                     await world.kube.apply(manifest)
                 manifest["metadata"]["uid"] = live["metadata"]["uid"]
                 assert (await world.kube.apply(manifest))["metadata"]["uid"] == live["metadata"]["uid"]
+
+        tell(story)
+
+    def test_apply_with_the_version_of_an_empty_store_makes_an_object_or_nothing(self, tell: Tell) -> None:
+        async def story(world: World) -> None:
+            for build in (make_deployment, make_model, lambda w: make_service(w, "churn"), make_revision):
+                made = await world.kube.apply(unmade(build(world)), "ours")
+                assert made["metadata"]["resourceVersion"] != EMPTY
+                other = build(world)
+                other["metadata"]["labels"] = {"penstock.dev/other": "1"}
+                with pytest.raises(Stale):
+                    await world.kube.apply(unmade(other), "another")
+                live = await get(world.kube, made)
+                assert live and "penstock.dev/other" not in live["metadata"].get("labels", {})
+                assert (await world.kube.apply(other, "another"))["metadata"]["uid"] == made["metadata"]["uid"]
 
         tell(story)
 

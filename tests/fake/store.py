@@ -46,7 +46,12 @@ class Store:
         self._wall = wall or (lambda: datetime.now(UTC))
         self._defaults = defaults or {}
         self._watchers: list[Watcher] = []
-        self._version = 0
+        self._version = 1  # that of a store without objects
+
+    @property
+    def version(self) -> str:
+        """That of a list of now."""
+        return str(self._version)
 
     def subscribe(self, watcher: Watcher) -> None:
         """Call `watcher(ADDED | MODIFIED | DELETED, object)` on each change from now on."""
@@ -73,7 +78,7 @@ class Store:
         ref, entry = self._find(manifest)
         intent = keyed({key: value for key, value in manifest.items() if key != "status"})
         if entry is None:
-            if "uid" in manifest["metadata"] or "resourceVersion" in manifest["metadata"]:
+            if "uid" in manifest["metadata"]:
                 raise Stale(f"{ref[0]}/{ref[2]}: is gone")
             return self._insert(ref, intent, manager)
         _unchanged_since(manifest, entry.live)

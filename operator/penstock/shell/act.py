@@ -4,10 +4,11 @@ What differs is decided from memory: a child that carries the digest of what it 
 it, costs nothing. Everything that goes is deleted by uid, so never a namesake.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.model.faults import Rejected
+from penstock.model.faults import Rejected, Stale
 from penstock.model.kinds import KINDS
 from penstock.model.names import ANNOTATION_APPLIED, LABEL_NAME
 from penstock.model.reasons import Reason
@@ -105,10 +106,7 @@ async def act(kube: Api, cache: Cache, key: Key, wanted: Changes) -> bool:
         ours = child is not None and child.is_ours(wanted.uid)
         if child and ours and child.name in rivals and _was_scaled(child, manifest):
             continue  # to repair it would be a fight without end
-        claimed = manifest if ours else await claims.claim(kube, key, wanted.uid, manifest)
-        await handover.keep_number(kube, child, claimed)
-        with doubting(cache, key, manifest), claims.taking(manifest, claimed):
-            answer = await kube.apply(claimed)
+        answer = await _apply(kube, cache, (key, wanted.uid), manifest)
         news |= cache.see_child(answer) is not None and _is_apex(manifest, {key[1]})
         cache.confirm(key, answer)
     for label in wanted.labels:
@@ -121,6 +119,20 @@ async def act(kube: Api, cache: Cache, key: Key, wanted: Changes) -> bool:
             cache.drop(key, child)
     _tell_of(cache, key, rivals)
     return news
+
+
+async def _apply(kube: Api, cache: Cache, owner: tuple[Key, str], manifest: Manifest) -> Manifest:
+    """Make it or put it right; the answer."""
+    key, uid = owner
+    child, claimed = _known(cache, key, manifest), manifest
+    if child is None:
+        with suppress(Stale), doubting(cache, key, manifest):
+            return await kube.apply(claims.unmade(manifest))
+    if child is None or not child.is_ours(uid):
+        claimed = await claims.claim(kube, key, uid, manifest)
+    await handover.keep_number(kube, child, claimed)
+    with doubting(cache, key, manifest), claims.taking(manifest, claimed):
+        return await kube.apply(claimed)
 
 
 def _known(cache: Cache, key: Key, manifest: Manifest) -> Child | None:

@@ -1,13 +1,14 @@
 """May this name be written, may that object go? Asked of the API server itself, at the only moments where it matters.
 
-An object that is not ours is never written over, unless whoever may edit it has handed it over by its label. A write
-that takes something over is fenced by the version that was read, so that a label taken back in time is obeyed.
+An object that is not ours is never written over, unless whoever may edit it has handed it over by its label. What we
+know nothing of is made by a write that fails where something stands; only then is it read. A write that takes something
+over is fenced by the version that was read, so that a label taken back in time is obeyed.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from penstock.model.faults import Rejected, Retry
+from penstock.model.faults import Rejected, Retry, Stale
 from penstock.model.names import LABEL_NAME
 from penstock.model.reasons import Reason
 from penstock.model.values import Manifest
@@ -15,18 +16,24 @@ from penstock.shell.kube import Api
 from penstock.shell.projection import Child
 from penstock.shell.texts import Key
 
+EMPTY = "1"  # the version of a store without objects, which no object has
 CLEARED = {"PodDisruptionBudget": {"minAvailable": None}}  # what may not stand beside a field that we set
 
 
-async def claim(kube: Api, key: Key, uid: str, manifest: Manifest) -> Manifest:
-    """The manifest as it may be applied.
+def unmade(manifest: Manifest) -> Manifest:
+    """The manifest as it is applied where nothing may stand yet: the answer is `Stale` where something does.
 
     Server-side apply without force is no guard: it merges into a foreign object as long as no field is set twice.
     """
+    return manifest | {"metadata": manifest["metadata"] | {"resourceVersion": EMPTY}}
+
+
+async def claim(kube: Api, key: Key, uid: str, manifest: Manifest) -> Manifest:
+    """The manifest as it may be applied over what stands there."""
     kind, name = manifest["kind"], manifest["metadata"]["name"]
     live = await kube.get(kind, key[0], name)
     if live is None:
-        return manifest
+        raise Stale(f"{kind} {name} was there a moment ago")
     owner = _controller(live)
     if not owner and _is_handed_over(live, key):
         return _taken(live, manifest)
