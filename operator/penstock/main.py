@@ -21,6 +21,7 @@ from penstock.metrics import SOURCES
 from penstock.shell import external, logs, settings, web
 from penstock.shell.cache import Cache
 from penstock.shell.clock import Clock
+from penstock.shell.kopf_watch import NoMemories, list_for_kopf, make_registry, make_settings
 from penstock.shell.kube import Kube
 from penstock.shell.lease import Lease
 from penstock.shell.loop import Loop
@@ -29,7 +30,7 @@ from penstock.shell.queue import Queue
 from penstock.shell.room import Rooms
 from penstock.shell.settings import Settings
 from penstock.shell.telemetry import Telemetry
-from penstock.shell.watch import NoMemories, Watch, make_registry, make_settings
+from penstock.shell.watch import Watch
 
 log = logging.getLogger("penstock")
 # Unused without peering, but else kopf asks for the name of the user, who has none in a container.
@@ -154,6 +155,7 @@ def _ended(tasks: Tasks) -> int:
 
 
 async def _kopf(watch: Watch, namespace: str, stop: asyncio.Event) -> None:
+    list_for_kopf(watch)
     tasks = await kopf.spawn_tasks(
         registry=make_registry(watch),
         settings=make_settings(),

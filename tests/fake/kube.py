@@ -122,18 +122,19 @@ class FakeKube:
 
     async def pages(
         self, kind: str, namespace: str | None = None, selector: str = "", fields: str = ""
-    ) -> AsyncIterator[list[Object]]:
+    ) -> AsyncIterator[kube.Page]:
         """LIST in chunks of one snapshot; starts again where the server forgot the snapshot."""
-        first, found = 0, []
+        first, found, version = 0, [], ""
+        snapshot = lambda: (self.store.list(kind, namespace, selector, fields), self.store.version)  # noqa: E731
         while True:
             if first == 0:
-                found = await self._read("list", kind, "", lambda: self.store.list(kind, namespace, selector, fields))
+                found, version = await self._read("list", kind, "", snapshot)
             else:
                 await self._read("list", kind, "", lambda: None)
                 if self.lists_to_expire:
                     self.lists_to_expire, first = self.lists_to_expire - 1, 0
                     continue
-            yield found[first : first + kube.PAGE]
+            yield kube.Page(found[first : first + kube.PAGE], version)
             first += kube.PAGE
             if first >= len(found):
                 return

@@ -113,6 +113,7 @@ class Sim:
         self.kube = self.connect()
         self.queue = Queue(asyncio.get_running_loop().time, random.Random(1))
         self.watch = Watch(self.kube, Cache(), self.queue, None)  # type: ignore[arg-type]
+        self.watch.watched |= {*self.watch.kinds}  # all is told from here on
         sources = dict.fromkeys(self.sources, self)
         parts = (self.kube, self.watch.cache, self.queue, sources, Telemetry(), self.now, self.watch.look)
         self.loop = Loop(*parts, platform=self.platform)  # type: ignore[arg-type]

@@ -7,10 +7,11 @@ Nothing here is random: who fails and when is decided by a story, and what must 
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from penstock.shell.watch import Watch
-from tests.fake.kube import FakeKube
+from tests.fake.kube import Crash, FakeKube
 from tests.fake.ownership import copied
 from tests.fake.store import Store
 
@@ -65,6 +66,8 @@ class Wire:
         self.place = place
         self.lag: dict[str, float] = {}
         self.broken: dict[str, float] = {}  # since when nothing of a kind is heard
+        self.listed: dict[str, float] = {}  # the same of those that are listed anew, until that is done
+        self._lists: set[asyncio.Task[None]] = set()
         self.twice = False
         self.lost: dict[str, float] = {}  # uid of what vanished unheard, and since when nothing was heard of it
         self._sent: dict[str, list[float]] = defaultdict(list)  # when each event that is under way set out
@@ -90,10 +93,17 @@ class Wire:
         self.broken.setdefault(kind, self.place.time())
 
     def mend(self, kind: str) -> None:
-        """A new list of everything that is there; of what has vanished meanwhile it says nothing."""
-        if self.broken.pop(kind, None) is not None:
-            for live in self.place.store.list(kind):
-                self._arrive(None, live)
+        """A new watch, from a new list of everything that is there."""
+        if kind in self.broken:
+            self.listed[kind] = self.broken.pop(kind)
+            task = asyncio.ensure_future(self._list(self.place.watch, kind))
+            self._lists.add(task)
+            task.add_done_callback(self._lists.discard)
+
+    async def _list(self, watch: Watch, kind: str) -> None:
+        with suppress(Crash):  # of the process that lists
+            await watch.list_to_watch(kind)
+            self.listed.pop(kind, None)
 
     def calm(self) -> None:
         """Good weather."""
@@ -106,14 +116,14 @@ class Wire:
         cached = {child.uid for mine in self.place.watch.cache.children.values() for child in mine.values()}
         ghosts = [at for uid, at in self.lost.items() if uid in cached]
         under_way = [sent[0] for sent in self._sent.values() if sent]
-        return min([self.place.time(), *under_way, *ghosts, *self.broken.values()])
+        return min([self.place.time(), *under_way, *ghosts, *self.broken.values(), *self.listed.values()])
 
     def _late(self, event: str, live: Object) -> None:
         if self is self.place.wire:
             self._sent[live["kind"]].pop(0)
             self._arrive(event, live)
 
-    def _arrive(self, event: str | None, live: Object) -> None:
+    def _arrive(self, event: str, live: Object) -> None:
         again = copied(live) if self.twice and event != "DELETED" else None
         self.place.watch.see(live["kind"], event, live)
         if again is not None:

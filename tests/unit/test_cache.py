@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_the_end_of_a_namesake_that_comes_late_is_not_the_end_of_the_new_one(kin
     run(story())
 
 
-def test_what_vanished_while_a_watch_was_broken_is_forgotten_as_soon_as_kopf_lists_anew() -> None:
+def test_a_watch_that_begins_anew_begins_from_a_list_of_ours_which_forgets_what_has_vanished() -> None:
     async def story() -> None:
         store = Store()
         service = {"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": 80}]}}
@@ -58,17 +59,47 @@ def test_what_vanished_while_a_watch_was_broken_is_forgotten_as_soon_as_kopf_lis
         watch = Watch(kube, Cache(), queue, None)  # type: ignore[arg-type]
         keeping = asyncio.ensure_future(watch.keep())
         await asyncio.sleep(1)
+        before = len(kube.requests)
+        assert await watch.list_to_watch("Service") == store.version
+        assert len(kube.requests) == before, "the first watch begins from the first list"
         store.delete("Service", "ml", "goes")
         await asyncio.sleep(60)
         names = [child.name for child in watch.cache.owned(("ml", "churn"))]
         assert sorted(names) == ["goes", "stays"], "nobody has told"
-        for _ in range(5):
-            watch.see("Service", None, copied(store.entries["Service", "ml", "stays"].live))
-            await asyncio.sleep(0.9)
-        before = len(kube.requests)
-        await asyncio.sleep(1)
+        assert await watch.list_to_watch("Service") == store.version
         assert [child.name for child in watch.cache.owned(("ml", "churn"))] == ["stays"]
-        assert kube.requests[before:] == [("list", "Service", "")], "of that kind alone, once kopf has told all"
+        assert kube.requests[before:] == [("list", "Service", "")], "that kind alone"
+        keeping.cancel()
+
+    run(story())
+
+
+def test_who_leads_lists_anew_what_was_watched_before_and_nothing_twice() -> None:
+    async def story() -> None:
+        kube = FakeKube(Store())
+        watch = Watch(kube, Cache(), Queue(asyncio.get_running_loop().time, random.Random(1)), None)  # type: ignore[arg-type]
+        await asyncio.gather(*map(watch.list_to_watch, watch.kinds))
+        await asyncio.sleep(1)
+        keeping = asyncio.ensure_future(watch.keep())
+        await asyncio.sleep(1)
+        assert watch.synced
+        assert Counter(kind for _, kind, _ in kube.requests) == dict.fromkeys(watch.kinds, 2)
+        await watch.list_to_watch("Service")
+        assert Counter(kind for _, kind, _ in kube.requests)["Service"] == 3, "no second watch begins from an old list"
+        keeping.cancel()
+
+    run(story())
+
+
+def test_a_list_that_a_watch_begins_from_while_who_leads_lists_is_made_once() -> None:
+    async def story() -> None:
+        kube = FakeKube(Store())
+        watch = Watch(kube, Cache(), Queue(asyncio.get_running_loop().time, random.Random(1)), None)  # type: ignore[arg-type]
+        keeping = asyncio.ensure_future(watch.keep())
+        await asyncio.gather(*map(watch.list_to_watch, watch.kinds))
+        await asyncio.sleep(1)
+        assert watch.synced
+        assert Counter(kind for _, kind, _ in kube.requests) == dict.fromkeys(watch.kinds, 1)
         keeping.cancel()
 
     run(story())

@@ -6,7 +6,7 @@ import sys
 import types
 from typing import Any
 
-from penstock.shell.watch import NoMemories
+from penstock.shell.kopf_watch import NoMemories
 from tests.fake.clock import run
 from tests.sim.machine import Sim, model
 

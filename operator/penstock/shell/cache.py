@@ -123,14 +123,13 @@ class Cache:
         key = owner_key(live)
         if not key or self._is_old_news(live):
             return None
-        mine = self.children.setdefault(key, {})
-        child = project(live)
-        known = mine.get((child.kind, child.name))
-        if known and known.version >= child.version:
+        known = self.children.get(key, {}).get(_identity(live)[0])
+        if known and known.version >= version(live):
             return None
+        child = project(live)
         if known and known.uid == child.uid and known.verified and known.fingerprint == child.fingerprint:
             child.verified, child.live = known.verified, None
-        mine[child.kind, child.name] = child
+        self.children.setdefault(key, {})[child.kind, child.name] = child
         self._found(key, child)
         changed = not known or (known.fingerprint, known.seen) != (child.fingerprint, child.seen)
         return key if changed else None

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
@@ -39,6 +39,14 @@ MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 JSON = "application/json"
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+
+class Page(list[Object]):
+    """The objects in one chunk of a listing, and the version of the whole listing, from which a watch may go on."""
+
+    def __init__(self, items: Iterable[Object], version: str | None) -> None:
+        super().__init__(items)
+        self.version = version or ""
 
 
 class Api(Protocol):
@@ -76,7 +84,7 @@ class Api(Protocol):
 
     def pages(
         self, kind: str, namespace: str | None = None, selector: str = "", fields: str = ""
-    ) -> AsyncIterator[list[Object]]:
+    ) -> AsyncIterator[Page]:
         """LIST."""
 
     async def close(self) -> None:
@@ -220,8 +228,8 @@ class Kube:
 
     async def pages(
         self, kind: str, namespace: str | None = None, selector: str = "", fields: str = ""
-    ) -> AsyncIterator[list[Object]]:
-        """All objects in chunks. When the server forgets a listing half-way it starts again: objects may come twice."""
+    ) -> AsyncIterator[Page]:
+        """All objects in chunks. When the server forgets a listing half-way it starts again, at another version."""
         chosen = {"labelSelector": selector, "fieldSelector": fields}
         query = {"limit": str(PAGE)} | {key: value for key, value in chosen.items() if value}
         token, relists = "", 0
@@ -232,7 +240,7 @@ class Kube:
                 token, relists = "", relists + 1
                 continue
             page = _object(call, reply)
-            yield [_item(kind, item) for item in page.get("items") or []]
+            yield Page((_item(kind, item) for item in page.get("items") or []), page["metadata"].get("resourceVersion"))
             token = page["metadata"].get("continue") or ""
             if not token:
                 return

@@ -1,31 +1,23 @@
-"""kopf as a list-and-watch front end: events into the cache, keys into the queue; and what kopf does not do.
-
-Nothing here awaits I/O inside a handler. kopf tells neither of objects that vanished while a watch was broken nor when
-the first lists are complete; so every kind is listed once before the first turn, and again to find ghosts: slowly, and
-at once where kopf itself had to list a kind anew.
-"""
+"""The way in: events and lists into the cache, keys into the queue. No turn before every kind was listed once."""
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
-
-import kopf
-from kopf._core.reactor import inventory  # what the argument `memories` of kopf.operator() is made of
 
 from penstock.model.faults import Rejected, Retry
 from penstock.model.kinds import KINDS
 from penstock.model.names import LABEL_CONFIG, LABEL_NAME, LABEL_REVISION
 from penstock.shell.cache import WATCHED, Cache
-from penstock.shell.kube import PAGE, Kube
+from penstock.shell.kube import Kube
 from penstock.shell.queue import Queue
 from penstock.shell.texts import Key, Object
 
 log = logging.getLogger("penstock.watch")
 AUDIT = 1800.0  # seconds between two searches for objects whose deletion no watch has told
-BURST = 1.0  # seconds without news of a list of kopf's own, after which that is taken to be told
 MISSING = 60.0  # seconds between two looks for a kind that the cluster does not have yet
 KILLED = 137  # exit code of a process that was ended by SIGKILL
 ALL = ("ModelRuntime", *WATCHED, "ModelDeployment")
@@ -33,7 +25,7 @@ ALL = ("ModelRuntime", *WATCHED, "ModelDeployment")
 
 @dataclass
 class Watch:
-    """The way in: from events and lists to cache and queue."""
+    """What every kind is seen through."""
 
     kube: Kube
     cache: Cache
@@ -44,23 +36,19 @@ class Watch:
     waiting: set[Key] = field(default_factory=set)
     first: set[Key] = field(default_factory=set)  # of these, who has something under way, or was edited meanwhile
     missing: set[str] = field(default_factory=set)
-    buried: set[str] = field(default_factory=set)
-    relisted: set[str] = field(default_factory=set)  # kinds whose watch was broken and has begun anew
-    stirred: asyncio.Event = field(default_factory=asyncio.Event)
+    buried: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # since a list began, by kind
+    locks: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))  # one list a kind
+    begun: dict[str, float] = field(default_factory=dict)  # when the last complete list of a kind began
+    versions: dict[str, str] = field(default_factory=dict)  # of lists from which the first watch has yet to begin
+    watched: set[str] = field(default_factory=set)
     on_cut: Callable[[], None] = lambda: None
 
     def see(self, kind: str, event: str | None, live: Object) -> None:
-        """One event of one object; of none kopf's own lists are made."""
-        if event is None and self.synced:
-            self.relisted.add(kind)
-            self.stirred.set()
-        self._see(kind, event, live)
-
-    def _see(self, kind: str, event: str | None, live: Object) -> None:
+        """One event of one object; None for an object in a list."""
         live["kind"], live["apiVersion"] = kind, KINDS[kind].api_version
         gone = event == "DELETED"
         if gone:
-            self.buried.add(live["metadata"]["uid"])
+            self.buried[kind].add(live["metadata"]["uid"])
             self.cache.bury(live)
         if kind == "ModelDeployment":
             self._parent(live, gone)
@@ -112,30 +100,21 @@ class Watch:
 
     async def keep(self) -> None:
         """List every kind, let the turns begin, then look for ghosts now and then. Returns only to be started anew."""
-        await self._list_all(self.kinds)
+        time = asyncio.get_running_loop().time
+        await self._list_all(time())
         self.synced = True
         for key in sorted(self.waiting | set(self.cache.parents), key=lambda key: key not in self.first):
             self.queue.add(key)
         log.info("synchronised", extra={"objects": len(self.cache.parents), "missing": ", ".join(sorted(self.missing))})
-        time = asyncio.get_running_loop().time
-        audited, came = time(), False
+        due, came = time() + AUDIT, False
         while not came:
             lacked = set(self.missing)
-            await self._wait(MISSING if lacked else AUDIT)
-            due, self.relisted = tuple(sorted(self.relisted)), set()
-            if time() - audited >= AUDIT:
-                audited, due = time(), self.kinds
-            await self._list_all(due)
+            await asyncio.sleep(min(MISSING if lacked else AUDIT, due - time()))
+            if time() >= due:
+                await self._list_all(time())
+                due = time() + AUDIT
             came = not lacked <= self.missing or await self._appeared()
         log.warning("a kind that was missing is there now: starting anew to watch it")
-
-    async def _wait(self, seconds: float) -> None:
-        """Until the time is up, or kopf has listed a kind anew: of what vanished before, such a list says nothing."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.stirred.wait(), seconds)
-            while self.stirred.is_set():  # thousands of objects take kopf seconds to tell
-                self.stirred.clear()
-                await asyncio.sleep(BURST)
 
     async def _appeared(self) -> bool:
         """Whether the cluster has a kind now that it lacked: a small request, where to list all would be many."""
@@ -150,23 +129,43 @@ class Watch:
         before = _seen(self.cache, key)
         for kind in sorted({child.kind for child in self.cache.owned(key)}):
             mine = {child.uid for child in self.cache.owned(key) if child.kind == kind}
-            for uid in mine - await self._list(kind, key[0], f"{selector(kind)},{LABEL_NAME}={key[1]}"):
+            alive, _ = await self._list(kind, key[0], f"{selector(kind)},{LABEL_NAME}={key[1]}")
+            for uid in mine - alive:
                 self._bury(kind, uid)
         return _seen(self.cache, key) != before
 
-    async def _list_all(self, kinds: tuple[str, ...]) -> None:
-        for kind in kinds:
-            self.buried.clear()
-            before = self._known(kind)
-            alive = await self._list_patiently(kind)
-            for uid in before - alive:
-                self._bury(kind, uid)
+    async def _list_all(self, since: float) -> None:
+        """Every kind by a list that began since then, be it one that a watch began from."""
+        for kind in self.kinds:
+            async with self.locks[kind]:
+                if self.begun.get(kind, -inf) < since:
+                    version = await self._list_whole(kind)
+                    self.versions |= {} if kind in self.watched else {kind: version}
 
-    async def _list_patiently(self, kind: str) -> set[str]:
-        """List as often as it takes; a kind that the cluster does not have is noted instead."""
+    async def list_to_watch(self, kind: str) -> str:
+        """The version that a watch of a whole kind goes on from. Every watch but the first lists anew."""
+        async with self.locks[kind]:
+            self.watched.add(kind)
+            return self.versions.pop(kind, None) or await self._list_whole(kind)
+
+    async def _list_whole(self, kind: str) -> str:
+        """See all of a kind and forget what is not there; the version. As often as it takes.
+
+        A kind that the cluster does not have is noted.
+        """
+        began = asyncio.get_running_loop().time()
+        self.buried[kind].clear()
+        before = self._known(kind)
+        alive, version = await self._list_patiently(kind)
+        for uid in before - alive:
+            self._bury(kind, uid)
+        self.begun[kind] = began
+        return version
+
+    async def _list_patiently(self, kind: str) -> tuple[set[str], str]:
         while True:
             try:
-                alive = await self._list(kind, self.namespace if KINDS[kind].namespaced else None, selector(kind))
+                found = await self._list(kind, self.namespace if KINDS[kind].namespaced else None, selector(kind))
             except Retry as fault:
                 log.warning("listing will be tried again", extra={"kind": kind, "fault": str(fault)})
                 await asyncio.sleep(fault.after)
@@ -174,25 +173,28 @@ class Watch:
                 if fault.reason != "ApiKindMissing" or not KINDS[kind].optional:
                     raise
                 self.missing.add(kind)
-                return set()
+                return set(), ""
             else:
                 self.missing.discard(kind)
-                return alive
+                return found
 
-    async def _list(self, kind: str, namespace: str | None, chosen: str) -> set[str]:
-        alive: set[str] = set()
+    async def _list(self, kind: str, namespace: str | None, chosen: str) -> tuple[set[str], str]:
+        """The uids that are there, at which version."""
+        alive, version = set[str](), ""
         async for page in self.kube.pages(kind, namespace, chosen):
+            if page.version != version:  # begun anew: what was there is not what is there
+                alive, version = set(), page.version
             for live in page:
                 alive.add(live["metadata"]["uid"])
-                if live["metadata"]["uid"] not in self.buried:  # deleted while this list was under way
+                if live["metadata"]["uid"] not in self.buried[kind]:  # deleted while this list was under way
                     self._see_listed(kind, live)
             await asyncio.sleep(0)
-        return alive
+        return alive, version
 
     def _see_listed(self, kind: str, live: Object) -> None:
         """Whatever somebody has written into one object, the others are seen; of events kopf says the same."""
         try:
-            self._see(kind, None, live)
+            self.see(kind, None, live)
         except Exception:
             meta = live["metadata"]
             ref = {"kind": kind, "namespace": meta.get("namespace", ""), "name": meta["name"]}
@@ -212,7 +214,7 @@ class Watch:
         parents = [self.cache.parents[key] for key in self.cache.parents if self.cache.parents.uid(key) == uid]
         for live in [*parents, *self.cache.runtimes.values()]:
             if live["metadata"]["uid"] == uid:
-                self._see(kind, "DELETED", live)
+                self.see(kind, "DELETED", live)
                 return
         for (namespace, name), tracked in list(self.cache.configs.items()):
             if tracked.uid == uid:
@@ -256,84 +258,3 @@ def was_cut(pod: Object) -> bool:
     ]
     going = pod["metadata"].get("deletionTimestamp") and pod["metadata"].get("deletionGracePeriodSeconds", 0) > 0
     return bool(going) and any(e.get("exitCode") == KILLED and e.get("reason") != "OOMKilled" for e in ended)
-
-
-def make_registry(watch: Watch) -> kopf.OperatorRegistry:
-    """One `on.event` handler for each kind, and nothing else of kopf."""
-    registry = kopf.OperatorRegistry()
-    kopf.on.login(registry=registry)(_login)
-    for name in watch.kinds:
-        kind = KINDS[name]
-        kopf.on.event(kind.group, kind.version, kind.plural, registry=registry, id=name)(_handler(watch, name))
-    return registry
-
-
-def _login(**kwargs: Any) -> Any:
-    """As a pod if this is one, else from $KUBECONFIG; called again whenever the server refuses the credentials."""
-    return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
-
-
-def _handler(watch: Watch, kind: str) -> Any:
-    async def seen(event: Any, **_: Any) -> None:
-        watch.see(kind, event["type"], dict(event["object"]))
-
-    return seen
-
-
-class _NoDiff(kopf.DiffBaseStorage):
-    """kopf remembers nothing on the object."""
-
-    def build(self, *, body: Any, extra_fields: Any = None) -> Any:
-        return {}
-
-    def fetch(self, *, body: Any) -> Any:
-        return None
-
-    def store(self, *, body: Any, patch: Any, essence: Any) -> None:
-        return None
-
-
-class _NoProgress(kopf.ProgressStorage):
-    """kopf remembers nothing on the object."""
-
-    def fetch(self, *, key: Any, body: Any) -> Any:
-        return None
-
-    def store(self, *, key: Any, record: Any, body: Any, patch: Any) -> None:
-        return None
-
-    def purge(self, *, key: Any, body: Any, patch: Any) -> None:
-        return None
-
-    def touch(self, *, body: Any, patch: Any, value: Any) -> None:
-        return None
-
-    def clear(self, *, essence: Any) -> Any:
-        return essence
-
-
-class NoMemories(inventory.ResourceMemories):
-    """kopf remembers nothing of an object between two events: nine objects for each model would be a third of ours."""
-
-    async def recall(self, raw_body: Any, **rest: Any) -> inventory.ResourceMemory:
-        """One that is made for this event."""
-        return await super().recall(raw_body, **rest | {"ephemeral": True})
-
-
-def make_settings() -> kopf.OperatorSettings:
-    """kopf tuned for watching only; figures and reasons are in docs/adr/0001-kopf-as-a-watch.md."""
-    made = kopf.OperatorSettings()
-    made.persistence.diffbase_storage = _NoDiff()
-    made.persistence.progress_storage = _NoProgress()
-    made.posting.enabled = False
-    made.scanning.disabled = True
-    made.peering.standalone = True
-    made.queueing.worker_limit = 100
-    made.queueing.idle_timeout = 0.02
-    made.watching.chunk_size = PAGE
-    for name in WATCHED:
-        made.watching.label_selectors[KINDS[name].group, KINDS[name].plural] = selector(name)
-    made.watching.server_timeout = 300
-    made.networking.request_timeout = 30
-    made.networking.connect_timeout = 5
-    return made
