@@ -63,11 +63,15 @@ class Client:
     async def send(self, method: str, path: str, body: Object | None = None, media: str = "application/json") -> Object:
         """One request; an answer beyond 299 raises with what the server said."""
         headers = {"Content-Type": media}
-        async with self._session.request(method, self._server + path, json=body, headers=headers) as answer:
-            said: Object = await answer.json()
-            if answer.status > 299:
-                raise RuntimeError(f"{method} {path}: {answer.status} {said.get('message')}")
-            return said
+        while True:
+            async with self._session.request(method, self._server + path, json=body, headers=headers) as answer:
+                said: Object = await answer.json()
+                if answer.status < 300:
+                    return said
+                if answer.status != 429:
+                    raise RuntimeError(f"{method} {path}: {answer.status} {said.get('message')}")
+                wait = float(answer.headers["Retry-After"])
+            await asyncio.sleep(wait)  # as the server says, and as every client of Kubernetes does
 
     async def create(self, where: str, body: Object) -> Object:
         """POST into a collection."""

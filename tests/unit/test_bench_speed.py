@@ -1,8 +1,11 @@
 """The bench of speed: the page says of each goal whether it is held."""
 
+import json
 from typing import Any
 
+from bench.drawing import curve
 from bench.speed import report
+from bench.speed.__main__ import OUT, PAGE, PLOTS
 
 ABOUT = {"date": "2026-01-01", "machine": "2 cores", "load": [0.1, 2.0], "jobs": 10}
 
@@ -49,3 +52,11 @@ def test_a_rival_that_makes_one_object_is_told_apart() -> None:
     told = converge(run("raw client", 4.0), run("Penstock", 10.0), alone, alike)
     assert "whose job leaves the like, best flags: 2.00 times as fast: held" in told
     assert "of all, best flags: 0.40 times as fast: **missed**" in told
+
+
+def test_the_page_and_its_plots_are_made_of_the_results() -> None:
+    known = json.loads(OUT.read_text())
+    assert set(known) == set(report.SECTIONS), "every question has an answer"
+    assert PAGE.read_text() == report.page(known), "run: python -m bench.speed --report"
+    for name, shown in report.curves(known).items():
+        assert (PLOTS / f"{name}.svg").read_text() == curve(*shown)
