@@ -54,7 +54,7 @@ async def _idle(who: Contestant, plane: ControlPlane, jobs: int, seconds: float)
 
 
 def _named(one: Request) -> str:
-    return f"{one.verb} {one.place.resource}"
+    return f"{one.verb} {one.place.resource}".strip() or "discovery"
 
 
 async def quiet(proxy: Proxy, seconds: float = 15.0, most: float = 180.0) -> None:

@@ -124,8 +124,9 @@ class Sim:
         return FakeKube(self.store)
 
     def deliver(self, event: str, live: Object) -> None:
-        """What the watches tell the operator: everything, at once."""
-        self.watch.see(live["kind"], event, live)
+        """What the watches tell the operator: everything, at once; of what it found missing nothing is watched."""
+        if live["kind"] not in self.watch.missing:
+            self.watch.see(live["kind"], event, live)
 
     async def restart(self) -> None:
         """kill -9, then a new process."""

@@ -11,6 +11,7 @@ from penstock.shell.watch import ALL, AUDIT, MISSING, Watch
 from tests.fake.clock import run
 from tests.fake.kube import FakeKube
 from tests.fake.store import Store
+from tests.sim.machine import model
 
 LACKED = {"Certificate", "SecurityPolicy"}
 
@@ -36,6 +37,7 @@ class Lists(FakeKube):
 def watching(kinds: tuple[str, ...] = ALL) -> tuple[Watch, Lists, Store]:
     store = Store()
     store.missing_kinds |= LACKED
+    store.apply(model("v1"), "user")  # whom nobody makes ready
     kube = Lists(store)
     queue = Queue(asyncio.get_running_loop().time, random.Random(1))
     return Watch(kube, Cache(), queue, None, kinds), kube, store  # type: ignore[arg-type]

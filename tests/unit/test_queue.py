@@ -1,4 +1,4 @@
-"""The queue's promises, on a virtual clock: coalescing, one turn per key, delays, backoff, rate."""
+"""The queue's promises, on a virtual clock: coalescing, one turn per key, delays, backoff, fairness."""
 
 import asyncio
 from random import Random
@@ -13,8 +13,8 @@ from tests.fake import clock
 A, B, C = ("ml", "a"), ("ml", "b"), ("ml", "c")
 
 
-def make_queue(limit: tuple[float, int] | None = None, seed: int = 1) -> Queue:
-    return Queue(clock.now, Random(seed), limit)
+def make_queue(seed: int = 1) -> Queue:
+    return Queue(clock.now, Random(seed))
 
 
 def test_many_changes_before_a_turn_make_one_turn() -> None:
@@ -138,18 +138,31 @@ def test_nothing_makes_a_turn_sooner_than_the_server_has_asked_for(when: str) ->
     clock.run(story())
 
 
-def test_the_rate_limits_turns_after_the_burst() -> None:
+def test_every_other_turn_is_for_one_that_was_not_refused_however_many_try_again() -> None:
     async def story() -> None:
-        queue = make_queue(limit=(10.0, 3))
-        await asyncio.sleep(100)  # idle time saves up no more than the burst
-        begin = clock.now()
-        for number in range(8):
-            queue.add(("ml", str(number)))
-        times = []
-        for _ in range(8):
-            await queue.get()
-            times.append(round(clock.now() - begin, 3))
-        assert times == [0, 0, 0, 0.1, 0.2, 0.3, 0.4, 0.5]
+        queue = make_queue()
+        failing = [("ml", f"failing-{number}") for number in range(10)]
+        for key in failing:
+            queue.refuse(key)
+        await asyncio.sleep(10)
+        for key in (A, failing[9], B):  # who was refused and is edited is not behind the others either
+            queue.add(key)
+        queue.add(C)
+        order = [await queue.get() for _ in range(13)]
+        assert [order.index(key) for key in (A, B, C)] == [0, 2, 4]
+        assert sorted(order) == sorted([A, B, C, *failing])
+
+    clock.run(story())
+
+
+def test_who_was_refused_and_then_was_not_waits_with_all_others() -> None:
+    async def story() -> None:
+        queue = make_queue()
+        for key in (A, B):
+            queue.refuse(key)
+        queue.forget(B)
+        await asyncio.sleep(10)
+        assert [await queue.get() for _ in range(2)] == [B, A]
 
     clock.run(story())
 
@@ -198,8 +211,9 @@ def test_the_age_is_that_of_the_longest_waiting_key() -> None:
 
 
 Action = tuple[str, Key, float]
+KINDS = ["add", "after", "retry", "refuse", "sleep"]
 ACTIONS = st.lists(
-    st.tuples(st.sampled_from(["add", "after", "retry", "sleep"]), st.sampled_from([A, B, C]), st.floats(0.1, 5)),
+    st.tuples(st.sampled_from(KINDS), st.sampled_from([A, B, C]), st.floats(0.1, 5)),
     max_size=40,
 )
 
@@ -238,7 +252,7 @@ async def _live_through(actions: list[Action], seed: int) -> None:
         elif kind == "after":
             queue.add_after(key, seconds)
         else:
-            queue.retry(key)
+            (queue.refuse if kind == "refuse" else queue.retry)(key)
     await asyncio.sleep(2000)
     assert not any(worker.done() for worker in workers)
     assert all(began[key] >= wish for key, wish in wished.items())

@@ -141,7 +141,7 @@ class Loop:
         if self.faults.get(key) != problem:
             self.faults[key] = problem
             self.queue.add(key)  # say so at once, then keep trying
-        self.queue.retry(key)
+        self.queue.refuse(key)
 
     async def turn(self, key: Key) -> datetime | None:
         """The six verbs. Returns when to look again."""

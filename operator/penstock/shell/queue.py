@@ -1,8 +1,9 @@
 """The keyed work queue between the watches and the turns, because kopf hands over every single change.
 
 Promises: one turn per key at a time; any number of changes before a turn make one turn, any number during it make one
-more; a key waits at most once for a later time, the earliest. It must not know what a turn does, and never drops a
-key that was taken without `done`. All methods but `get` return at once and must be called from the event loop's
+more; a key waits at most once for a later time, the earliest; however many keys try again what was refused, every other
+turn is for one that does not. It must not know what a turn does, and never drops a key that was taken without `done`.
+All methods but `get` return at once and must be called from the event loop's
 thread.
 """
 
@@ -19,38 +20,17 @@ LONGEST_DELAY = 300.0
 JITTER = 0.5  # a retry waits up to this much longer, so that keys that failed together do not come back together
 
 
-class Bucket:
-    """A token bucket: `burst` takes at once, then `rate` per second."""
-
-    def __init__(self, rate: float, burst: int, now: Callable[[], float]) -> None:
-        self._rate, self._burst, self._now = rate, burst, now
-        self._tokens, self._at = float(burst), now()
-
-    def take(self) -> bool:
-        """Take one token if there is one."""
-        if self.wait() > 0:
-            return False
-        self._tokens -= 1
-        return True
-
-    def wait(self) -> float:
-        """Seconds until there is a token."""
-        now = self._now()
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
-        self._at = now
-        # Compared with a little slack: a timer that fires a rounding error early must not spin.
-        return 0.0 if self._tokens > 1 - 1e-6 else (1 - self._tokens) / self._rate
-
-
 class Queue:
     """Keys waiting for a turn."""
 
-    def __init__(self, now: Callable[[], float], random: Random, limit: tuple[float, int] | None = None) -> None:
+    def __init__(self, now: Callable[[], float], random: Random) -> None:
         self._now, self._random = now, random
-        self._bucket = Bucket(*limit, now) if limit else None
         self._dirty: dict[Key, float] = {}  # wants a turn, since when; in order of arrival
         self._busy: set[Key] = set()  # has a turn now
         self._ready: deque[Key] = deque()  # dirty and not busy
+        self._again: deque[Key] = deque()  # the same, of those that come for nothing but to try again what was refused
+        self._refused: set[Key] = set()
+        self._turn = self._again  # the lane that the last key came from
         self._getters: deque[asyncio.Future[Key]] = deque()
         self._later: list[tuple[float, int, Key]] = []  # heap; an entry counts only if it is the key's time in _due
         self._due: dict[Key, float] = {}
@@ -61,6 +41,9 @@ class Queue:
 
     def add(self, key: Key) -> None:
         """Ask for a turn now, or as soon as a server that asked for patience allows one."""
+        self._add(key, self._ready)
+
+    def _add(self, key: Key, lane: deque[Key]) -> None:
         held = self._held.get(key, 0.0) - self._now()
         if held > 0:
             self.add_after(key, held)
@@ -69,7 +52,7 @@ class Queue:
         if key not in self._dirty:
             self._dirty[key] = self._now()
             if key not in self._busy:
-                self._ready.append(key)
+                lane.append(key)
         self._hand_out()
 
     def add_after(self, key: Key, seconds: float) -> None:
@@ -82,6 +65,11 @@ class Queue:
             self._pushes += 1
             heapq.heappush(self._later, (at, self._pushes, key))
             self._arm()
+
+    def refuse(self, key: Key) -> None:
+        """Ask for a turn after the key's backoff, to try again what was refused."""
+        self._refused.add(key)
+        self.retry(key)
 
     def retry(self, key: Key, at_least: float = 0.0, held: bool = False) -> float:
         """Ask for a turn after the key's backoff, which grows with each call until `forget`; the seconds chosen.
@@ -104,6 +92,7 @@ class Queue:
         """The key's last turn went well: its next retry starts from the shortest delay."""
         self._failures.pop(key, None)
         self._held.pop(key, None)
+        self._refused.discard(key)
 
     async def get(self) -> Key:
         """The key whose turn it is; the caller owes a `done`."""
@@ -131,7 +120,7 @@ class Queue:
             at, _, key = heapq.heappop(self._later)
             if self._due.get(key) == at:
                 del self._due[key]
-                self.add(key)
+                self._add(key, self._again if key in self._refused else self._ready)
         self._hand_out()
         self._arm()
 
@@ -158,14 +147,16 @@ class Queue:
             self._timer = None
 
     def _hand_out(self) -> None:
-        while self._ready and self._getters:
+        while (self._ready or self._again) and self._getters:
             if self._getters[0].done():  # cancelled while waiting
                 self._getters.popleft()
-            elif self._bucket is None or self._bucket.take():
-                self._start(self._ready.popleft(), self._getters.popleft())
             else:
-                self._arm()
-                return
+                self._start(self._pick(), self._getters.popleft())
+
+    def _pick(self) -> Key:
+        """The lanes take turns, as long as both have somebody."""
+        self._turn = self._again if self._again and (self._turn is self._ready or not self._ready) else self._ready
+        return self._turn.popleft()
 
     def _start(self, key: Key, getter: asyncio.Future[Key]) -> None:
         del self._dirty[key]
@@ -173,10 +164,8 @@ class Queue:
         getter.set_result(key)
 
     def _arm(self) -> None:
-        """Set the one timer to whatever comes first: the next delayed key or the next token."""
+        """Set the one timer to the next delayed key."""
         self.close()
-        waits = [self._later[0][0] - self._now()] if self._later else []
-        if self._bucket is not None and self._ready and self._getters:
-            waits.append(self._bucket.wait())
-        if waits:
-            self._timer = asyncio.get_running_loop().call_later(max(0.0, min(waits)), self.ripen)
+        if self._later:
+            wait = max(0.0, self._later[0][0] - self._now())
+            self._timer = asyncio.get_running_loop().call_later(wait, self.ripen)

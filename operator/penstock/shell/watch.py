@@ -35,6 +35,7 @@ class Watch:
     synced: bool = False
     waiting: set[Key] = field(default_factory=set)
     first: set[Key] = field(default_factory=set)  # of these, who has something under way, or was edited meanwhile
+    unready: set[Key] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)
     buried: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # since a list began, by kind
     locks: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))  # one list a kind
@@ -79,6 +80,7 @@ class Watch:
             self._add(key)
         if not self.synced and not _is_at_rest(live):
             self.first.add(key)
+        (self.unready.discard if gone or _is_ready(live) else self.unready.add)(key)
 
     def _runtime(self, live: Object, gone: bool) -> None:
         if self.cache.see_runtime(live, gone):
@@ -117,9 +119,12 @@ class Watch:
         log.warning("a kind that was missing is there now: starting anew to watch it")
 
     async def _appeared(self) -> bool:
-        """Whether the cluster has a kind now that it lacked: a small request, where to list all would be many."""
+        """Whether the cluster has a kind now that it lacked: a small request, where to list all would be many.
+
+        Who needs such a kind is not Ready; where all are, nobody asks.
+        """
         try:
-            return bool(self.missing) and bool(await self.kube.served(self.missing))
+            return bool(self.missing and self.unready) and bool(await self.kube.served(self.missing))
         except (Retry, Rejected) as fault:
             log.warning("looking for missing kinds will be tried again", extra={"fault": str(fault)})
             return False
@@ -240,6 +245,12 @@ def _is_at_rest(live: Object) -> bool:
     status = live.get("status") or {}
     seen = status.get("observedGeneration") == live["metadata"].get("generation")
     return bool(seen and not status.get("candidate") and not status.get("leaving"))
+
+
+def _is_ready(live: Object) -> bool:
+    """By its own status."""
+    told = (live.get("status") or {}).get("conditions") or []
+    return any((condition["type"], condition["status"]) == ("Ready", "True") for condition in told)
 
 
 def selector(kind: str) -> str:
