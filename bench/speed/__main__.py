@@ -95,8 +95,9 @@ def main() -> None:
             rows.append(row)
             loads.append(os.getloadavg()[0])
             print(f"{time.strftime('%H:%M:%S')} {name}: {report.line(row)}", flush=True)
-        known[name] = {"about": _conditions(wish, loads), "rows": rows}
-        _write({each: known[each] for each in QUESTIONS if each in known})
+            known[name] = {"about": _conditions(wish, loads), "rows": rows}
+            _keep(known)
+        _write(known)
     if said.report:
         _write(known)
 
@@ -110,8 +111,13 @@ def _conditions(wish: Wish, loads: list[float]) -> Row:
     }
 
 
+def _keep(known: dict[str, Any]) -> None:
+    """After each run: who is interrupted loses none."""
+    OUT.write_text(json.dumps({each: known[each] for each in QUESTIONS if each in known}, indent=1) + "\n")
+
+
 def _write(known: dict[str, Any]) -> None:
-    OUT.write_text(json.dumps(known, indent=1) + "\n")
+    _keep(known)
     PAGE.write_text(report.page(known))
     for name, (title, across, lines) in report.curves(known).items():
         (PLOTS / f"{name}.svg").write_text(curve(title, across, lines))
