@@ -89,7 +89,7 @@ def _converge(rows: list[Row], about: Row) -> list[str]:
         "",
         *_words(
             f"{about['jobs']:,} models created at once, until all children exist and all statuses are written;",
-            f"{len(by[OURS])} runs each, in turn and back. {_how(about)}",
+            f"{len(by[OURS])} runs of each contestant, in turn and back. {_how(about)}",
         ),
         "",
         *_table(head, shown),
