@@ -33,7 +33,7 @@ def page(known: Mapping[str, Any]) -> str:
         "# Performance",
         "",
         *_words(
-            "Made by `make bench` from `bench/results/speed.json`; nothing here is written by hand.",
+            "Made by `python -m bench.speed --report` from `bench/results/speed.json`, which `make bench` fills.",
             "Each run has a control plane of its own on one machine",
             "(etcd without fsync, API server, controllers, pretended nodes),",
             "and contestants share its cores with it: compare within a table, never across machines.",
@@ -51,6 +51,8 @@ def _words(*sentences: str) -> list[str]:
 
 
 def _how(about: Row) -> str:
+    if "note" in about:  # of runs that were put together by hand
+        return f"{about['date']}, {about['machine']}; {about['note']}."
     low, high = about["load"]
     return f"{about['date']}, {about['machine']}; load average at the start {low}, highest {high}."
 
@@ -207,8 +209,8 @@ def _rollback(rows: list[Row], about: Row) -> list[str]:
             "The own part is what lies between the metric source's last answer and the route's write; the rest is",
             "the schedule. Rivals give up at the first answer that is bad: Argo Rollouts at once, Flagger at its next",
             "look, ten seconds later, so its own part is a schedule too. Penstock asks for evidence: its first look",
-            "may not be enough. With many at once the own part is the API server's: a bunch of canaries is answered",
-            "together, and each of them needs two writes, the record and then the route, which stand in line there.",
+            "may not be enough. With many at once nearly all of its own part is spent in two writes, the record and",
+            "then the route, of canaries that are answered together.",
             _how(about),
         ),
         "",

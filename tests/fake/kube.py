@@ -34,6 +34,7 @@ class FakeKube:
         self.on_request: OnRequest | None = None
         self.requests: list[tuple[str, str, str]] = []  # (verb, kind, name) of everything sent
         self.writes: list[tuple[str, str, str]] = []  # of these, the writes
+        self.stale: list[tuple[str, str, str]] = []  # of these, those that changed nothing: another version stood there
         self.lists_to_expire = 0  # so many listings get 410 at their second page
         self._manager = manager
         self._faults: list[tuple[str, str, Exception, bool]] = []
@@ -149,7 +150,11 @@ class FakeKube:
         self.writes.append((verb, kind, name))
         number = len(self.writes)
         self._die_if_told(number, "before")
-        return await self._read(verb, kind, name, lambda: self._land(number, act))
+        try:
+            return await self._read(verb, kind, name, lambda: self._land(number, act))
+        except Stale:
+            self.stale.append((verb, kind, name))
+            raise
 
     def _land(self, number: int, act: Callable[[], T]) -> T:
         result = act()

@@ -15,7 +15,6 @@ from tests.fake.store import Ref
 from tests.sim.machine import Object, Sim
 
 HAND = "kubectl-edit"
-WITHOUT_A_LABEL = 2  # what no watch shows any more is made anew first, which is refused
 KEPT = {"team": "risk"}  # somebody's own label, annotation and field, which stay
 THEIRS = ("labels", "annotations")
 OWNERS = ("metadata", "ownerReferences")
@@ -157,9 +156,9 @@ def hand_over(sim: Sim, ref: Ref) -> None:
 
 DEEDS: dict[str, Deed] = {
     "deleted": Deed(delete),
-    "altered": Deed(alter_all, writes=WITHOUT_A_LABEL),
-    "unlabelled": Deed(strip("labels"), writes=WITHOUT_A_LABEL),
-    "led elsewhere": Deed(lead_elsewhere, writes=WITHOUT_A_LABEL),
+    "altered": Deed(alter_all),
+    "unlabelled": Deed(strip("labels")),
+    "led elsewhere": Deed(lead_elsewhere),
     "disowned": Deed(strip("ownerReferences")),
     "unstamped": Deed(strip("annotations")),
     "added to": Deed(add, keeps=True, writes=0),

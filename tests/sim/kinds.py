@@ -38,7 +38,7 @@ class Tale:
     """How a story ended."""
 
     end: Object = field(default_factory=dict)
-    writes: Counter[tuple[str, str]] = field(default_factory=Counter)  # since the deed, by kind and name
+    writes: Counter[tuple[str, str]] = field(default_factory=Counter)  # that landed since the deed, by kind and name
     wrong: list[str] = field(default_factory=list)
     targets: tuple[Ref, ...] = ()
     gone: tuple[str, ...] = ()  # revisions that were about to go
@@ -105,7 +105,7 @@ async def _told(phase: Phase, done: tuple[Deed, Ref] | None) -> Tale:
     sim = await reach(phase)
     tale.targets = tuple(ours(sim))
     tale.gone = tuple(gone["revision"] for gone in status_of(sim).get("leaving", []))
-    before = len(sim.kube.writes)
+    before, stale = len(sim.kube.writes), len(sim.kube.stale)
     if done:
         done[0].do(sim, done[1])
     await sim.run(HELD)
@@ -114,6 +114,7 @@ async def _told(phase: Phase, done: tuple[Deed, Ref] | None) -> Tale:
     phase.resume(sim)
     tale.wrong += await _rested(sim, phase.rests)
     tale.writes = Counter((kind, name) for _, kind, name in sim.kube.writes[before:])
+    tale.writes -= Counter((kind, name) for _, kind, name in sim.kube.stale[stale:])
     if done and done[0].keeps:
         tale.wrong += _taken_away(sim, done[1])
     tale.end = end(sim)

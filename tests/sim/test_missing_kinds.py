@@ -16,8 +16,9 @@ from tests.sim.machine import Sim, model
         (set(), True, {}),
         ({"VirtualService"}, True, {}),
         ({"VirtualService"}, False, {("discover", "VirtualService"): 10}),
+        ({"BackendTrafficPolicy", "SecurityPolicy"}, False, {("discover", "SecurityPolicy"): 10}),
     ],
-    ids=["nothing lacks", "all are ready", "one is not"],
+    ids=["nothing lacks", "all are ready", "one is not", "two of a group"],
 )
 def test_ten_minutes_cost_this(missing: set[str], gateway: bool, asked: dict[tuple[str, str], int]) -> None:
     async def story() -> None:

@@ -33,12 +33,17 @@ def remembered(cache: Cache) -> list[str]:
     return [live["metadata"]["uid"] for live in whole] + [child.uid for child in cache.owned(("ml", "churn"))]
 
 
+def watching(kube: FakeKube, synced: bool = False) -> Watch:
+    """With an empty cache, in the whole cluster."""
+    queue = Queue(asyncio.get_running_loop().time, random.Random(1))
+    return Watch(kube, Cache(), queue, None, synced=synced)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("kind", ["ModelDeployment", "ModelRuntime", "Service"])
 @pytest.mark.parametrize("before", [True, False], ids=["the former is known", "it is not"])
 def test_the_end_of_a_namesake_that_comes_late_is_not_the_end_of_the_new_one(kind: str, before: bool) -> None:
     async def story() -> None:
-        queue = Queue(asyncio.get_running_loop().time, random.Random(1))
-        watch = Watch(FakeKube(), Cache(), queue, None)  # type: ignore[arg-type]
+        watch = watching(FakeKube())
         events = [("ADDED", "new", 9), ("MODIFIED", "old", 5), ("DELETED", "old", 7)]
         for event, uid, version in [("ADDED", "old", 4)] * before + events:
             watch.see(kind, event, made(kind, uid, version))
@@ -54,9 +59,8 @@ def test_a_watch_that_begins_anew_begins_from_a_list_of_ours_which_forgets_what_
         for name in ("stays", "goes"):
             meta = {"name": name, "namespace": "ml", "labels": {LABEL_NAME: "churn"}}
             store.apply(service | {"metadata": meta}, "somebody")
-        queue = Queue(asyncio.get_running_loop().time, random.Random(1))
         kube = FakeKube(store)
-        watch = Watch(kube, Cache(), queue, None)  # type: ignore[arg-type]
+        watch = watching(kube)
         keeping = asyncio.ensure_future(watch.keep())
         await asyncio.sleep(1)
         before = len(kube.requests)
@@ -77,7 +81,7 @@ def test_a_watch_that_begins_anew_begins_from_a_list_of_ours_which_forgets_what_
 def test_who_leads_lists_anew_what_was_watched_before_and_nothing_twice() -> None:
     async def story() -> None:
         kube = FakeKube(Store())
-        watch = Watch(kube, Cache(), Queue(asyncio.get_running_loop().time, random.Random(1)), None)  # type: ignore[arg-type]
+        watch = watching(kube)
         await asyncio.gather(*map(watch.list_to_watch, watch.kinds))
         await asyncio.sleep(1)
         keeping = asyncio.ensure_future(watch.keep())
@@ -94,7 +98,7 @@ def test_who_leads_lists_anew_what_was_watched_before_and_nothing_twice() -> Non
 def test_a_list_that_a_watch_begins_from_while_who_leads_lists_is_made_once() -> None:
     async def story() -> None:
         kube = FakeKube(Store())
-        watch = Watch(kube, Cache(), Queue(asyncio.get_running_loop().time, random.Random(1)), None)  # type: ignore[arg-type]
+        watch = watching(kube)
         keeping = asyncio.ensure_future(watch.keep())
         await asyncio.gather(*map(watch.list_to_watch, watch.kinds))
         await asyncio.sleep(1)
@@ -115,8 +119,7 @@ def test_an_object_that_cannot_be_read_keeps_nobody_from_beginning(caplog: pytes
         store = Store()
         store.apply(FOREIGN | {"metadata": {"name": "a", "namespace": "ml", "labels": {LABEL_NAME: "db"}}}, "somebody")
         store.apply(model("v1"), "kubectl")
-        queue = Queue(asyncio.get_running_loop().time, random.Random(1))
-        watch = Watch(FakeKube(store), Cache(), queue, None)  # type: ignore[arg-type]
+        watch = watching(FakeKube(store))
         keeping = asyncio.ensure_future(watch.keep())
         await asyncio.sleep(1)
         assert watch.synced and not keeping.done()
@@ -141,18 +144,17 @@ def test_only_an_edit_that_overtakes_the_answer_to_an_apply_is_compared_again(ed
 
 def test_an_edited_configmap_is_told_to_all_that_mount_it_whatever_others_say() -> None:
     async def story() -> None:
-        queue = Queue(asyncio.get_running_loop().time, random.Random(1))
-        watch = Watch(FakeKube(), Cache(), queue, None, synced=True)  # type: ignore[arg-type]
+        watch = watching(FakeKube(), synced=True)
         specs = [*UNREADABLE, {"server": {"configMaps": [{"name": "limits", "mountPath": "/a"}]}}]
         for number, spec in enumerate(specs):
             meta = {"name": f"m{number}", "namespace": "ml", "uid": str(number), "resourceVersion": "1"}
             watch.see("ModelDeployment", "ADDED", {"metadata": meta, "spec": spec})
         for _ in specs:
-            queue.done(await queue.get())
+            watch.queue.done(await watch.queue.get())
         meta = {"name": "limits", "namespace": "ml", "uid": "u", "resourceVersion": "2"}
         watch.see("ConfigMap", "ADDED", {"metadata": meta | {"labels": {LABEL_CONFIG: "tracked"}}, "data": {"a": "b"}})
-        assert await asyncio.wait_for(queue.get(), 1) == ("ml", "m4")
-        assert queue.depth() == 0
+        assert await asyncio.wait_for(watch.queue.get(), 1) == ("ml", "m4")
+        assert watch.queue.depth() == 0
 
     run(story())
 
@@ -173,10 +175,9 @@ def test_after_a_start_those_who_have_something_under_way_come_first() -> None:
         for name, said in statuses.items():
             live = store.apply(model("v1") | {"metadata": {"name": name, "namespace": "ml"}}, "user")
             store.patch_status(live, said, live["metadata"]["resourceVersion"])
-        queue = Queue(asyncio.get_running_loop().time, random.Random(1))
-        watch = Watch(FakeKube(store), Cache(), queue, None)  # type: ignore[arg-type]
+        watch = watching(FakeKube(store))
         keeping = asyncio.ensure_future(watch.keep())
-        order = [(await queue.get())[1] for _ in statuses]
+        order = [(await watch.queue.get())[1] for _ in statuses]
         assert {*order[:4]} == {"b-tried", "d-left", "e-edited", "f-new"}
         keeping.cancel()
 

@@ -145,7 +145,8 @@ class Watch:
             async with self.locks[kind]:
                 if self.begun.get(kind, -inf) < since:
                     version = await self._list_whole(kind)
-                    self.versions |= {} if kind in self.watched else {kind: version}
+                    if kind not in self.watched:
+                        self.versions[kind] = version
 
     async def list_to_watch(self, kind: str) -> str:
         """The version that a watch of a whole kind goes on from. Every watch but the first lists anew."""
