@@ -27,7 +27,7 @@ from penstock.metrics.http import Http
 from penstock.metrics.prometheus import Prometheus
 from penstock.model.measure import Answer as Reply
 from penstock.model.measure import Question
-from penstock.model.schedule import spell
+from penstock.model.schedule import LAG, spell
 from penstock.model.values import World
 from tests.unit.demo_tales import looked
 from tests.unit.test_evidence import NOW, world
@@ -158,7 +158,7 @@ def test_an_operator_on_time_is_never_found_late(block: int) -> None:
     for seed in range(25 * block, 25 * (block + 1)):
         tale, chapter = replay(seed)
         assert untrue(tale) == [], seed
-        assert rollback(tale, chapter).unweighed < 5.5, seed  # a scrape, the lag, a look and the write
+        assert rollback(tale, chapter).unweighed <= SCRAPE + LAG.total_seconds() + seconds(FAST.interval) + WRITE, seed
 
 
 def test_an_operator_that_loses_two_intervals_is_found_late() -> None:

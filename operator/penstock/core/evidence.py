@@ -5,7 +5,8 @@ now - LAG]: each request is counted once, whatever the rhythm of turns; after an
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from zlib import crc32
 
 from penstock.api.analysis import SHIFT, SLOW, Analysis, Metric
 from penstock.api.fields import seconds, span
@@ -17,6 +18,7 @@ from penstock.model.measure import Answer, Arm, Counts, Histogram, Question, Sha
 from penstock.model.schedule import LAG, read, spell
 from penstock.model.values import Problem, Workload, World
 
+EPOCH = datetime.min.replace(tzinfo=UTC)
 TIMED = (*SLOW, SHIFT)  # what judges how long requests take
 
 
@@ -32,8 +34,7 @@ def next_look(world: World) -> datetime | None:
     found = _judging(world)
     if not found:
         return None
-    candidate, analysis = found
-    return min(_due(candidate, analysis, metric) for metric in analysis.metrics)
+    return min(_due(world, metric) for metric in found[1].metrics)
 
 
 def _judging(world: World) -> tuple[Trying, Analysis] | None:
@@ -54,12 +55,28 @@ def _start(candidate: Trying, analysis: Analysis, metric: Metric) -> datetime:
     return read(looked) if looked else _first(candidate, analysis)
 
 
-def _due(candidate: Trying, analysis: Analysis, metric: Metric) -> datetime:
-    """An interval after the last look; also right after the step's duration, since its verdict needs that look."""
+def _due(world: World, metric: Metric) -> datetime:
+    """The object's next beat; also right after the step's duration, since its verdict needs that look."""
+    found = _judging(world)
+    assert found
+    candidate, analysis = found
     start, interval = _start(candidate, analysis, metric), span(analysis.interval)
+    looked = start + LAG if known(candidate, metric).looked_at else start
     step = candidate.steps[candidate.step]
     until = read(candidate.shifted_at) + span(step.duration) if candidate.shifted_at else start
-    return min(start + interval, until + LAG) if start < until else start + interval
+    beat = looked + _until_beat(looked, interval, world.uid)
+    return min(beat, until + LAG) if start < until else beat
+
+
+def _until_beat(looked: datetime, interval: timedelta, uid: str) -> timedelta:
+    """From one look to the next: an interval at most and half of it at least, so that the second is on the beat.
+
+    Each object has a beat of its own, once an interval: canaries that were exposed together, or looked at late
+    together, are not looked at together for ever, and a late look delays none after it.
+    """
+    own = timedelta(seconds=crc32(uid.encode()) / 2**32 * interval.total_seconds())
+    left = interval - (looked - EPOCH - own) % interval
+    return left if left >= interval / 2 else (interval + left) / 2
 
 
 def questions(world: World) -> dict[int, Question]:
@@ -71,7 +88,7 @@ def questions(world: World) -> dict[int, Question]:
     made: dict[int, Question] = {}
     for index, metric in enumerate(analysis.metrics):
         window = _start(candidate, analysis, metric), world.now - LAG
-        if _due(candidate, analysis, metric) <= world.now and window[0] < window[1]:
+        if _due(world, metric) <= world.now and window[0] < window[1]:
             question = _question(world, metric, window)
             if question:
                 made[index] = question
