@@ -115,6 +115,25 @@ def test_who_asks_while_a_look_runs_waits_for_it() -> None:
     clock.run(story())
 
 
+@pytest.mark.parametrize(("took", "kept"), [(0.5, KEPT.total_seconds()), (2.0, 40.0), (600.0, 120.0)])
+def test_looks_that_take_long_come_seldom_but_none_is_kept_for_ever(took: float, kept: float) -> None:
+    async def story() -> None:
+        kube = FakeKube(small_cluster())
+        rooms = Rooms(kube)
+        kube.freeze()
+        first = asyncio.create_task(rooms.see("ml", NOW))
+        await asyncio.sleep(took)
+        kube.thaw()
+        await first
+        kube.requests.clear()
+        await rooms.see("ml", NOW + timedelta(seconds=kept - 1))
+        assert "Pod" not in kinds(kube)
+        await rooms.see("ml", NOW + timedelta(seconds=kept))
+        assert "Pod" in kinds(kube)
+
+    clock.run(story())
+
+
 def test_who_stops_waiting_does_not_stop_it_for_the_others() -> None:
     async def story() -> None:
         kube = FakeKube(small_cluster())

@@ -1,9 +1,9 @@
 """Looks at the room that a cluster has left: nodes, the pods on them, a namespace's quotas. Only when somebody asks.
 
 Nothing is watched and nothing whole is kept: a page of pods becomes sums by node before the next one is fetched. One
-look serves all who ask within some seconds, and those who ask while it runs wait for it. So a room may be that old, and
-two candidates that ask together see the same free place. What the operator may not list is said in the room, in words;
-a server that does not answer is a fault like any other.
+look serves all who ask within some seconds, longer where it took long, and those who ask while it runs wait for it. So
+a room may be that old, and two candidates that ask together see the same free place. What the operator may not list is
+said in the room, in words; a server that does not answer is a fault like any other.
 """
 
 import asyncio
@@ -20,6 +20,8 @@ from penstock.model.room import Amounts, Node, Quota, Room, Scope, Taint
 from penstock.shell.kube import Api, Object
 
 KEPT = timedelta(seconds=15)
+REST = 20  # times as long as a look took: however many pods there are, looks take a twentieth of the time
+LONGEST = timedelta(minutes=2)
 ON_NODES = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
 
 # What node autoscalers leave on nodes: on each one that they made, or on one that they think of removing.
@@ -64,13 +66,16 @@ class Look:
     """One look at the cluster, running or done."""
 
     at: datetime
-    task: asyncio.Task[Any]
+    task: asyncio.Task[tuple[Any, timedelta]]  # what was seen, and how long that took
 
     def serves(self, now: datetime) -> bool:
         """True while it runs, and for a while after a good end."""
         if not self.task.done():
             return True
-        return abs(now - self.at) < KEPT and not self.task.cancelled() and self.task.exception() is None
+        if self.task.cancelled() or self.task.exception() is not None:
+            return False
+        _, took = self.task.result()
+        return abs(now - self.at) < max(KEPT, min(REST * took, LONGEST))
 
 
 class Rooms:
@@ -82,7 +87,7 @@ class Rooms:
         self._looks: dict[str, Look] = {}
 
     async def see(self, namespace: str, now: datetime) -> Room:
-        """The room for one namespace, at most `KEPT` old."""
+        """The room for one namespace, at most `KEPT` old, or `LONGEST` where it took long to see."""
         plant: Plant = await self._shared("", now, self._plant)
         quotas, unseen = await self._shared(namespace, now, lambda: self._quotas(namespace))
         grown = any(is_on_demand(node) for node in plant.nodes or ())
@@ -97,8 +102,9 @@ class Rooms:
     async def _shared(self, what: str, now: datetime, look: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         self._looks = {key: known for key, known in self._looks.items() if known.serves(now)}
         if what not in self._looks:
-            self._looks[what] = Look(now, asyncio.create_task(look()))
-        return await asyncio.shield(self._looks[what].task)  # who stops waiting does not stop it for the others
+            self._looks[what] = Look(now, asyncio.create_task(_timed(look())))
+        seen, _ = await asyncio.shield(self._looks[what].task)  # who stops waiting does not stop it for the others
+        return seen
 
     async def _plant(self) -> Plant:
         nodes: dict[str, Node] = {}
@@ -122,6 +128,11 @@ class Rooms:
         except Rejected as fault:
             return (), _words("quotas", fault)
         return tuple(quotas.values()), ""
+
+
+async def _timed(look: Coroutine[Any, Any, Any]) -> tuple[Any, timedelta]:
+    begin = asyncio.get_running_loop().time()
+    return await look, timedelta(seconds=asyncio.get_running_loop().time() - begin)
 
 
 def read_node(live: Object) -> Node:
