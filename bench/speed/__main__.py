@@ -72,7 +72,7 @@ def _rollback(wish: Wish) -> Iterator[Row]:
 def _fairness(wish: Wish) -> Iterator[Row]:
     """One healthy object: alone, and among many that fail for ever, on a slow API server that sometimes refuses."""
     for failing in (0, wish.jobs // 2):
-        yield fairness.measure(failing, 50)
+        yield fairness.measure(failing, 200)
 
 
 QUESTIONS: dict[str, Callable[[Wish], Iterator[Row]]] = {

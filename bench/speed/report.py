@@ -226,13 +226,14 @@ def _fairness(rows: list[Row], about: Row) -> list[str]:
         cells = [f"{quantile(row['seconds'], share):.2f}" for share in (0.5, 0.99)]
         shown.append((f"{row['failing']:,}", *cells, f"{row['tries']:.1f}", f"{row['longest']:.0f}"))
     calm, busy = (quantile(row["seconds"], 0.99) for row in rows)
+    edits = len(rows[0]["seconds"])
     head = ("failing beside it", "p50 s", "p99 s", "writes a minute for each that fails", "longest pause between two s")
     return [
         "## Fairness",
         "",
         *_words(
-            "One healthy model is edited 50 times, one edit after the other, while every request takes 200 ms more",
-            "and 5 % are refused with 429 and Retry-After: 1; beside it, a quota refuses Deployments for ever, and has",
+            f"One healthy model is edited {edits} times, one edit after the other, while every request takes 200 ms",
+            "more and 5 % are refused with 429 and Retry-After: 1; beside it, a quota refuses Deployments for ever, and has",
             "refused each of them three times before the first edit.",
             _how(about),
         ),

@@ -137,6 +137,7 @@ async def _lead(lease: Lease, parts: tuple[Watch, Loop], control: tuple[Settings
         "lease lost": asyncio.create_task(lease.lost()),
         # Lists anew: what the watches have brought so far may be older than the last leader's last write.
         "synchronisation ended": asyncio.create_task(watch.keep()),
+        "telling ended": asyncio.create_task(loop.voice.work()),
         **{f"worker {i} ended": worker for i, worker in enumerate(workers)},
     }
     await asyncio.wait(ends.values(), return_when=asyncio.FIRST_COMPLETED)

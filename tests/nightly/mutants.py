@@ -19,6 +19,7 @@ STORIES = 400
 UNITS = (
     *("judge", "evidence", "actions", "approved", "access", "rotate", "rotation", "share", "share_samples"),
     *("cache", "queue", "endpoints", "routed", "traffic", "strategy", "sleep", "keda", "clock"),
+    *("beat", "events", "publish", "room"),
 )
 TESTS = (*(f"tests/unit/test_{name}.py" for name in UNITS), "tests/sim", "tests/unit/test_decide.py")  # slowest last
 SLOW = ("tests/sim/test_histories.py::test_no_law", "tests/sim/test_crash.py")  # of stories only those that are kept

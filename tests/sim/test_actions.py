@@ -304,7 +304,7 @@ def test_an_operator_that_dies_right_after_it_took_an_abort_up_still_sends_every
 
 def test_an_action_costs_exactly_this() -> None:
     async def story() -> None:
-        sim = await rolling(wishing({"canary": {"steps": [{"weight": 50, "duration": "10m"}]}}), seconds=8)
+        sim = await rolling(wishing({"canary": {"steps": [{"weight": 50, "duration": "10m"}]}}), seconds=7)
         # told and recorded; nothing moves
         ask(sim, pause="true")
         assert await spent(sim, 1) == {"ModelDeployment": 1, "Event": 1}

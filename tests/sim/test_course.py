@@ -82,10 +82,9 @@ def test_a_route_that_was_refused_has_no_moment_at_which_it_was_written(caplog: 
 
     async def story() -> None:
         sim = await settled({"v2": Nature(error_rate=0.3)})
-        sim.apply(model("v2"))
-        await sim.run(12)
         sim.metrics = broken
-        await sim.run(30)
+        sim.apply(model("v2"))
+        await sim.run(42)
 
     def broken(sim: Sim, question: Any) -> Any:
         sim.kube.fail_next("apply", "HTTPRoute", Retry(1, "down"))

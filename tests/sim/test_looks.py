@@ -4,7 +4,10 @@ import asyncio
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
 from penstock.model.measure import Answer, Question, Silence
+from penstock.model.schedule import read
 from tests.fake.clock import run
 from tests.sim.machine import Sim, model, settled
 
@@ -18,11 +21,11 @@ def one_step(duration: str) -> dict[str, Any]:
 
 
 async def looks(sim: Sim, wish: dict[str, Any], seconds: float) -> list[float]:
-    """The moments at which the source was asked while the wish was tried."""
+    """Seconds from the first share to each moment at which the source was asked while the wish was tried."""
     asked: list[float] = []
 
     def note(of: Sim, question: Question) -> Answer:
-        asked.append(asyncio.get_running_loop().time())
+        asked.append((of.now() - read(of.status["candidate"]["exposedAt"])).total_seconds())
         return of.count(question)
 
     sim.metrics = note
@@ -36,12 +39,11 @@ def test_a_step_that_ends_right_after_a_look_is_judged_a_second_later() -> None:
 
     async def story() -> None:
         sim = await settled()
-        times = await looks(sim, one_step("27500ms"), 60)
-        gaps = [later - earlier for earlier, later in pairwise(times)]
-        assert min(gaps) > 0.99 and max(gaps) < INTERVAL, times
+        times = await looks(sim, one_step("20500ms"), 60)
+        gaps = [later - earlier for earlier, later in pairwise([0.0, *times])]
+        assert min(gaps) == gaps[-1] == pytest.approx(1.0, abs=0.01) and max(gaps) <= INTERVAL + 0.001, times
         assert sim.status["stable"]["version"] == "v2"
-        exposed = times[0] - INTERVAL
-        assert times[-1] - exposed < 27.5 + 2.5, times
+        assert times[-1] < 20.5 + 2.5, times
 
     run(story())
 

@@ -86,8 +86,8 @@ def test_its_writes() -> None:
         assert await spent(sim, 5) == {"ModelDeployment": 3, "Pod": 4, "Service": 1}
         # two looks, then the third, which is the step: one status each; the step also an Event and the candidate's size
         assert await spent(sim, 22) == {"ModelDeployment": 3, "Deployment": 1, "Event": 1}
-        # grown: one more in; seen: one of the stable ones out; seen: status
-        assert await spent(sim, 6) == {"ModelDeployment": 3, "Pod": 2}
+        # grown: one more in; seen: one of the stable ones out; seen: status; a look, so that the next is on the beat
+        assert await spent(sim, 6) == {"ModelDeployment": 4, "Pod": 2}
         # two looks, the last step, for which the candidate grows to full size
         assert await spent(sim, 19.9) == {"ModelDeployment": 3, "Deployment": 1, "Event": 1}
         # grown: the Service selects it, and no label is touched; seen: status, Event

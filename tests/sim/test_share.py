@@ -18,7 +18,7 @@ ERRORS = {"name": "errorRate", "max": "2%"}
 
 
 def judged(rollout: Object | None = None, *metrics: Object) -> Wish:
-    analysis = {"interval": "5s", "minRequests": 20, "metrics": list(metrics) or [ERRORS]}
+    analysis = {"interval": "4s", "minRequests": 20, "metrics": list(metrics) or [ERRORS]}
     return wishing(rollout or ROLLOUT, analysis=analysis)
 
 

@@ -48,8 +48,8 @@ def test_a_rollout() -> None:
         assert started == one | {"HTTPRoute": 1}, "the candidate is listed at weight 0"
         # ready: status and route; confirmed: status
         assert await spent(sim, 5) == {"ModelDeployment": 2, "HTTPRoute": 1}
-        # three looks, then the fourth, which is the step: one status each; the step also an Event and the route
-        assert await spent(sim, 30.8) == {"ModelDeployment": 4, "HTTPRoute": 1, "Event": 1}
+        # a look, one on the beat and two more, then the step's: one status each; the step also an Event and the route
+        assert await spent(sim, 31.6) == {"ModelDeployment": 5, "HTTPRoute": 1, "Event": 1}
         # confirmed, three looks, the step
         assert await spent(sim, 31.5) == {"ModelDeployment": 5, "HTTPRoute": 1, "Event": 1}
         # confirmed, three looks, the last step, for which the candidate grows to full size

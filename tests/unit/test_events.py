@@ -1,6 +1,5 @@
 """Events: what repeats is counted, what floods is dropped, and the audit line tells everything all the same."""
 
-import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,17 +7,10 @@ from typing import Any
 import pytest
 
 from penstock.api.status import Status
-from penstock.model.faults import Retry
 from penstock.model.reasons import Reason
-from penstock.model.values import Notice, Plan, World
+from penstock.model.values import Notice, World
 from penstock.shell import events
-from penstock.shell.course import begin
 from penstock.shell.events import BURST, REFILL, RESERVE, WINDOW, Book, Way, weigh
-from penstock.shell.publish import tell
-from penstock.shell.telemetry import Telemetry
-from tests.fake.clock import run
-from tests.fake.kube import FakeKube
-from tests.sim.machine import Sim, model, settled
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 WORLD = World(START, "ml", "churn", "u-1", 1, None, Status())
@@ -182,106 +174,3 @@ def test_a_note_fits_the_servers_limit_which_is_in_bytes(letter: str, by: str) -
     note = events.note(replace(STARTED, message=letter * 2000, by=by))
     assert 1020 <= len(note.encode()) <= 1024 and "\ufffd" not in note
     assert note.endswith(")") == bool(by)
-
-
-# --- written
-
-
-def events_in(kube: FakeKube) -> list[tuple[str, int]]:
-    return [(live["reason"], live.get("series", {}).get("count", 1)) for live in kube.store.list("Event")]
-
-
-def counted(telemetry: Telemetry) -> dict[str, float]:
-    found = telemetry.registry.get_sample_value
-    made = {way.value: found("penstock_events_total", {"outcome": way.value}) for way in Way}
-    return {way: number for way, number in made.items() if number}
-
-
-async def say(kube: FakeKube, telemetry: Telemetry, books: dict[Any, Book], *said: tuple[World, Notice]) -> None:
-    for world, notice in said:
-        await tell(kube, (world, Plan(Status(), notices=(notice,)), begin(world.now)), telemetry, books)
-
-
-def test_every_transition_has_its_audit_line_whatever_becomes_of_its_event(caplog: Any) -> None:
-    caplog.set_level(logging.INFO, "penstock.audit")
-
-    async def story() -> None:
-        kube, telemetry, books = FakeKube(), Telemetry(), {}
-        asked = replace(STARTED, by="alice")
-        await say(kube, telemetry, books, (at(0), asked), (at(1), asked))
-        books["ml", "churn"] = replace(books["ml", "churn"], tokens=0)
-        await say(kube, telemetry, books, (at(2), STARTED))
-        assert events_in(kube) == [("RolloutStarted", 2)]
-        assert kube.store.list("Event")[0]["note"] == f"{STARTED.message} (by alice)"
-        assert counted(telemetry) == {"new": 1, "repeat": 1, "dropped": 1}
-        assert telemetry.registry.get_sample_value("penstock_transitions_total", {"reason": "RolloutStarted"}) == 3
-
-    run(story())
-    assert [(line.event, vars(line).get("by")) for line in caplog.records] == [
-        ("new", "alice"),
-        ("repeat", "alice"),
-        ("dropped", None),
-    ]
-    assert all(line.message == STARTED.message and line.revision == "churn-b" for line in caplog.records)
-
-
-def test_an_event_that_could_not_be_written_is_written_at_the_next_time() -> None:
-    async def story() -> None:
-        kube, telemetry, books = FakeKube(), Telemetry(), {}
-        kube.fail_next("create", "Event", Retry(1, "down"))
-        await say(kube, telemetry, books, (at(0), STARTED), (at(1), STARTED))
-        assert events_in(kube) == [("RolloutStarted", 1)]
-        assert counted(telemetry) == {"failed": 1, "new": 1}
-
-    run(story())
-
-
-def test_a_repeat_that_could_not_be_written_is_in_the_number_of_the_next() -> None:
-    async def story() -> None:
-        kube, telemetry, books = FakeKube(), Telemetry(), {}
-        kube.fail_next("patch_series", "Event", Retry(1, "down"))
-        await say(kube, telemetry, books, *((at(n), STARTED) for n in range(3)))
-        assert events_in(kube) == [("RolloutStarted", 3)]
-        assert counted(telemetry) == {"failed": 1, "new": 1, "repeat": 1}
-
-    run(story())
-
-
-def test_a_repeat_of_an_event_that_has_expired_is_a_new_event() -> None:
-    async def story() -> None:
-        kube, telemetry, books = FakeKube(), Telemetry(), {}
-        await say(kube, telemetry, books, (at(0), STARTED))
-        for live in kube.store.list("Event"):
-            kube.store.delete("Event", "ml", live["metadata"]["name"])
-        await say(kube, telemetry, books, (at(1), STARTED), (at(2), STARTED))
-        assert events_in(kube) == [("RolloutStarted", 2)]
-
-    run(story())
-
-
-def test_a_spec_that_goes_to_and_fro_leaves_one_event_for_each_thing_it_does() -> None:
-    async def story() -> None:
-        sim = await settled()
-        before = len(sim.store.list("Event"))
-        for _ in range(4):
-            sim.apply(model("v2"))
-            await sim.run(2)
-            sim.apply(model("v1"))
-            await sim.run(2)
-        told = sim.store.list("Event")
-        repeated = {live["reason"]: live["series"]["count"] for live in told if "series" in live}
-        assert repeated == {"RolloutStarted": 4, "Superseded": 4}
-        assert len(told) == before + 2
-
-    run(story())
-
-
-def test_what_was_said_is_forgotten_with_the_object() -> None:
-    async def story() -> None:
-        sim: Sim = await settled()
-        assert ("ml", "churn") in sim.loop.books
-        sim.store.delete("ModelDeployment", "ml", "churn")
-        await sim.run(5)
-        assert not sim.loop.books
-
-    run(story())

@@ -33,7 +33,7 @@ def test_a_settled_model_is_small() -> None:
         sim.apply(model("v1"))
         await sim.run(120)
         cache, loop = sim.loop.cache, sim.loop
-        kept = (cache.parents, cache.children, loop.books, loop.recalled, loop.looks, loop.telemetry.weights)
+        kept = (cache.parents, cache.children, loop.voice.books, loop.recalled, loop.looks, loop.telemetry.weights)
         assert size(kept) < MOST
 
     run(story())

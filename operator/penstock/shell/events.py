@@ -81,9 +81,9 @@ def weigh(book: Book | None, world: World, notice: Notice) -> tuple[Book, Way]:
     return _noted(book, words, _name(world, notice), 1), Way.NEW
 
 
-def anew(book: Book, world: World, notice: Notice) -> Book:
-    """The book where the Event of a series is gone: the same words begin a new one, for the token already paid."""
-    return _noted(book, identity(notice), _name(world, notice), 1)
+def anew(book: Book, notice: Notice, event: str) -> Book:
+    """The book where the Event of a series is gone: the same words begin this one, for the token already paid."""
+    return _noted(book, identity(notice), event, 1)
 
 
 def unsaid(book: Book, notice: Notice) -> Book:
@@ -113,7 +113,7 @@ def series_of(book: Book, notice: Notice) -> Series:
 def make_event(world: World, notice: Notice) -> dict[str, Any]:
     """An events.k8s.io/v1 Event; its name is made of what it says and when, so that a repeat is no second one."""
     return {
-        **event_ref(world, _name(world, notice)),
+        **event_ref(world.namespace, _name(world, notice)),
         "eventTime": spell(world.now),
         "type": "Warning" if notice.warning else "Normal",
         "reason": notice.reason.value,
@@ -131,9 +131,9 @@ def make_event(world: World, notice: Notice) -> dict[str, Any]:
     }
 
 
-def event_ref(world: World, name: str) -> dict[str, Any]:
+def event_ref(namespace: str, name: str) -> dict[str, Any]:
     """An Event by name alone."""
-    metadata = {"name": name, "namespace": world.namespace}
+    metadata = {"name": name, "namespace": namespace}
     return {"apiVersion": KINDS["Event"].api_version, "kind": "Event", "metadata": metadata}
 
 

@@ -26,12 +26,11 @@ from penstock.model.values import Plan, Problem, World
 from penstock.shell import act, doubt
 from penstock.shell.cache import Cache
 from penstock.shell.course import Course, begin
-from penstock.shell.events import Book
 from penstock.shell.kube import Api
 from penstock.shell.lease import Lost
 from penstock.shell.looks import Looks
 from penstock.shell.observe import Means, observe
-from penstock.shell.publish import tell
+from penstock.shell.publish import Voice
 from penstock.shell.queue import Queue
 from penstock.shell.room import Rooms
 from penstock.shell.telemetry import Telemetry
@@ -67,13 +66,13 @@ class Loop:
     recalled: dict[Key, forecast.Memory] = field(default_factory=dict)
     weighed: dict[Key, datetime] = field(default_factory=dict)
     silent: dict[Key, dict[int, Answer]] = field(default_factory=dict)
-    books: dict[Key, Book] = field(default_factory=dict)
     looks: Looks = field(default_factory=Looks)
     patience: float = 0.05  # the part of an interval that a question may wait for others to be asked with
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
 
     def __post_init__(self) -> None:
-        """One batch for each source, shared by all turns."""
+        """One batch for each source and one voice, shared by all turns."""
+        self.voice = Voice(self.kube, self.telemetry)
         self.batches = {
             name: Batch(name, source, timed=partial(self.telemetry.query, name))
             for name, source in self.sources.items()
@@ -159,12 +158,12 @@ class Loop:
         try:
             news = await act.act(self.kube, self.cache, key, changes)
         except (Retry, Rejected, Stale):  # what was recorded is told even where a write was refused
-            await self._tell(recorded, (world, plan, course))
+            self._tell(recorded, (world, plan, course))
             self._look_again(key, plan.again, REFUSED)  # its clocks and metrics do not wait for what is refused
             raise
         course = course.then("acted_at")
         self.telemetry.acted(changes.moves_traffic, course)
-        await self._tell(recorded, (world, plan, course))  # last: no Event may keep traffic waiting
+        self._tell(recorded, (world, plan, course))
         if self.faults.pop(key, None) or news:
             self.queue.add(key)
         return plan.again
@@ -184,9 +183,9 @@ class Loop:
         world = await self.weigh(key, await self.recall(key, await self.ask(key, world)))
         return live, world, decide(world), course.then("answered_at")
 
-    async def _tell(self, recorded: bool, turn: tuple[World, Plan, Course]) -> None:
+    def _tell(self, recorded: bool, turn: tuple[World, Plan, Course]) -> None:
         if recorded:
-            await tell(self.kube, turn, self.telemetry, self.books)
+            self.voice.tell(*turn)
         self.looks.tell(*turn[:2])
 
     async def _look_around(self, world: World) -> World:
@@ -284,7 +283,7 @@ class Loop:
         self.weighed.pop(key, None)
         self.recalled.pop(key, None)
         self.silent.pop(key, None)
-        self.books.pop(key, None)
+        self.voice.forget(key)
         self.looks.forget(key)
         self.queue.forget(key)
         self.telemetry.forget(key)
