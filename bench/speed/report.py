@@ -233,8 +233,8 @@ def _fairness(rows: list[Row], about: Row) -> list[str]:
         "",
         *_words(
             f"One healthy model is edited {edits} times, one edit after the other, while every request takes 200 ms",
-            "more and 5 % are refused with 429 and Retry-After: 1; beside it, a quota refuses Deployments for ever, and",
-            "has refused each of them three times before the first edit.",
+            "more and 5 % are refused with 429 and Retry-After: 1; beside it, a quota refuses Deployments for ever,",
+            "and has refused each of them three times before the first edit.",
             _how(about),
         ),
         "",
