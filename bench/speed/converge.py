@@ -87,12 +87,18 @@ async def _written(plane: ControlPlane) -> dict[str, Any]:
     async with Client(plane.kubeconfig) as client:
         await create(client, PENSTOCK.jobs(0, 1))
         await until(lambda: PENSTOCK.is_done(client, 1), 60, "the operator's bodies")
+        await until(lambda: _is_told(client), 60, "the operator's Events")
         found = {kind: [_bare(one) for one in await client.list(where)] for kind, where in CHILDREN.items()}
         (live,) = await client.list(OURS)
         return {
             "children": {kind: [one for one in some if _is_ours(one)] for kind, some in found.items()},
             "status": live["status"],
         }
+
+
+async def _is_told(client: Client) -> bool:
+    """Events are the last that is written."""
+    return any(one["reason"] == "Promoted" for one in await client.list(EVENTS))
 
 
 def _is_ours(one: Object) -> bool:

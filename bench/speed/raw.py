@@ -13,29 +13,32 @@ CONNECTIONS = 32  # as many as the operator has
 
 
 async def main(kubeconfig: Path, template: str) -> None:
-    """Until stdin ends. Children of one owner follow each other, as the operator writes them; owners run beside."""
+    """Until killed. Children of one owner follow each other, owners run beside; Events by one writer, as ours."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    events: asyncio.Queue[Object] = asyncio.Queue()
     async with Client(kubeconfig, CONNECTIONS) as client, asyncio.TaskGroup() as group:
+        group.create_task(_tell(client, events))
         while line := (await reader.readline()).decode().split():
-            group.create_task(_write(client, template, *line))
+            group.create_task(_write(client, json.loads(template.replace("model-0000", line[0])), line, events))
 
 
-async def _write(client: Client, template: str, name: str, uid: str) -> None:
-    mine = json.loads(template.replace("model-0000", name))
+async def _write(client: Client, mine: Object, who: list[str], events: "asyncio.Queue[Object]") -> None:
+    name, uid = who
     for kind, some in mine["children"].items():
         for one in some:
-            await _child(client, kind, one, uid)
+            for owner in one["metadata"].get("ownerReferences") or [one.get("regarding", {})]:
+                owner["uid"] = uid
+            if kind == "Event":
+                events.put_nowait(one)
+            else:
+                await client.apply(CHILDREN[kind], one)
     await client.send("PATCH", f"{OURS}/{name}/status", {"status": mine["status"]}, MERGE)
 
 
-async def _child(client: Client, kind: str, one: Object, uid: str) -> None:
-    for owner in one["metadata"].get("ownerReferences") or [one.get("regarding", {})]:
-        owner["uid"] = uid
-    if kind == "Event":
-        await client.create(CHILDREN[kind], one)
-    else:
-        await client.apply(CHILDREN[kind], one)
+async def _tell(client: Client, events: "asyncio.Queue[Object]") -> None:
+    while True:
+        await client.create(CHILDREN["Event"], await events.get())
 
 
 if __name__ == "__main__":

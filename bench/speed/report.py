@@ -100,6 +100,7 @@ def _converge(rows: list[Row], about: Row) -> list[str]:
             "The raw client writes the bodies that the operator wrote, over as many connections, and decides nothing.",
             "What a rival makes for a job is less (a ReplicaSet) or different (a second Deployment and Services); with",
             "the rest, its user creates two Services and a disruption budget too, so that the same stands in the end.",
+            "Nobody's Events are waited for; all contestants write them apart from the rest.",
         ),
         "",
         f"- Of the wall: {wall / ours:.2f}: {_goal(wall / ours, 0.5, most=False)}.",

@@ -103,8 +103,7 @@ async def act(kube: Api, cache: Cache, key: Key, wanted: Changes) -> bool:
             with doubting(cache, key, manifest):
                 cache.see_child(await graft.graft(kube, child, manifest))
             continue
-        ours = child is not None and child.is_ours(wanted.uid)
-        if child and ours and child.name in rivals and _was_scaled(child, manifest):
+        if child and child.name in rivals and _was_scaled(child, manifest):
             continue  # to repair it would be a fight without end
         answer = await _apply(kube, cache, (key, wanted.uid), manifest)
         news |= cache.see_child(answer) is not None and _is_apex(manifest, {key[1]})
