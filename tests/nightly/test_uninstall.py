@@ -45,7 +45,6 @@ def wish(name: str, version: str, policy: str) -> Object:
     """A model by name."""
     made = model(version, runtime="mlserver", **BY_PODS, deletionPolicy=policy)
     made["metadata"] = {"name": name, "namespace": SPACE}
-    made["spec"] = {key: value for key, value in made["spec"].items() if value is not None}
     made["spec"]["model"].pop("uri")
     return made
 

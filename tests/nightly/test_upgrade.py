@@ -136,7 +136,6 @@ class Stage:
         """What the user of one of them wants."""
         made = model(version, runtime=SERVER, **spec)
         made["metadata"] = {"name": f"model-{number}", "namespace": self.namespace}
-        made["spec"] = {key: value for key, value in made["spec"].items() if value is not None}
         await self.house.kube.apply(made)
 
     async def live(self) -> dict[str, Object]:

@@ -48,7 +48,7 @@ RUNTIME: Object = {
 
 
 def model(version: str, **spec: Any) -> Object:
-    """A ModelDeployment with a short canary."""
+    """A ModelDeployment with a short canary; what is None is left out."""
     steps = [{"weight": 5, "duration": "30s"}, {"weight": 25, "duration": "30s"}, {"weight": 50, "duration": "30s"}]
     wish: Object = {
         "model": {"version": version, "format": "sklearn", "uri": f"oci://registry.corp/churn:{version}"},
@@ -65,7 +65,7 @@ def model(version: str, **spec: Any) -> Object:
         "apiVersion": "penstock.dev/v1alpha1",
         "kind": "ModelDeployment",
         "metadata": {"name": "churn", "namespace": "ml"},
-        "spec": wish | spec,
+        "spec": {field: value for field, value in (wish | spec).items() if value is not None},
     }
 
 
