@@ -10,7 +10,7 @@ import pytest
 from tests.sim import many
 from tests.sim.histories import REGRESSIONS, draw, play, read
 
-STORIES = int(os.environ.get("PENSTOCK_STORIES", "3000"))
+STORIES = int(os.environ.get("PENSTOCK_STORIES", "2000"))
 KEPT = json.loads(REGRESSIONS.read_text())
 
 
