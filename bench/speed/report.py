@@ -112,7 +112,8 @@ def _converge(rows: list[Row], about: Row) -> list[str]:
             if some:
                 best = min(some.values())
                 held = _goal(best, goal, most=False)
-                words.append(f"- Against the fastest rival {which}, {how}: {best:.2f} times as fast: {held}.")
+                bound = f"the raw client would be {best * ours / wall:.2f} times as fast"
+                words.append(f"- Against the fastest rival {which}, {how}: {best:.2f} times as fast: {held}; {bound}.")
     return words
 
 
