@@ -63,7 +63,7 @@ class Voice:
         for notice in plan.notices:
             book, way = weigh(self.books.get(key), world, notice)
             if way is not Way.DROPPED and self._unwritten.qsize() >= MOST:
-                book, way = unsaid(book, notice), Way.DROPPED
+                book, way = unsaid(book, notice) if way is Way.NEW else book, Way.DROPPED
             remember(self.books, key, book)
             _audit(world, notice, way, course)
             if way is Way.DROPPED:
