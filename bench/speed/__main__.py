@@ -117,7 +117,6 @@ def _keep(known: dict[str, Any]) -> None:
 
 
 def _write(known: dict[str, Any]) -> None:
-    _keep(known)
     PAGE.write_text(report.page(known))
     for name, (title, across, lines) in report.curves(known).items():
         (PLOTS / f"{name}.svg").write_text(curve(title, across, lines))

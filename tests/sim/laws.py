@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.model.names import LABEL_NAME
+from penstock.model.schedule import read
 from tests.sim.noted import Landed
 from tests.sim.rough import Rough
 
@@ -256,8 +257,11 @@ def nothing_is_done_before_it_is_recorded(scene: Scene) -> Iterator[str]:
     Events are written beside the turns: each speaks of what was recorded at its time or later.
     """
     if scene.kind == "Event":
-        return
-    if scene.verb != "patch_status" and not scene.sim.turn.recorded:
+        for _, live in scene.landed.changes:
+            told = read(live["series"]["lastObservedTime"] if "series" in live else live["eventTime"])
+            if told > scene.sim.recorded:
+                yield f"{scene.landed.write} tells of {told}, recorded last at {scene.sim.recorded}"
+    elif scene.verb != "patch_status" and not scene.sim.turn.recorded:
         yield f"{scene.landed.write} in a turn that has recorded nothing"
 
 

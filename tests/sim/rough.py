@@ -9,6 +9,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 from zlib import crc32
 
@@ -53,6 +54,7 @@ class Rough(Sim):
         self.jumps: list[float] = []
         self.meddled: list[tuple[float, str]] = []  # when others changed or removed a Service, and which
         self.ahead = 0.0  # how far into the future the operator's clock has been
+        self.recorded = START  # when a status landed last, by the clock that was furthest ahead
         self._landing: Landed | None = None
         super().__post_init__()
 
@@ -106,6 +108,7 @@ class Rough(Sim):
             self.heard += self.turn.told
             self.shared += self.turn.shared
             self.turn.told, self.turn.shared = [], []
+            self.recorded = START + timedelta(seconds=self.time() + self.ahead)
         self.witness(landed)
         self.turn.recorded |= write[0] == "patch_status"
         self.strike("after a write")

@@ -34,7 +34,8 @@ def next_look(world: World) -> datetime | None:
     found = _judging(world)
     if not found:
         return None
-    return min(_due(world, metric) for metric in found[1].metrics)
+    candidate, analysis = found
+    return min(_due(candidate, analysis, metric, world.uid) for metric in analysis.metrics)
 
 
 def _judging(world: World) -> tuple[Trying, Analysis] | None:
@@ -55,16 +56,13 @@ def _start(candidate: Trying, analysis: Analysis, metric: Metric) -> datetime:
     return read(looked) if looked else _first(candidate, analysis)
 
 
-def _due(world: World, metric: Metric) -> datetime:
+def _due(candidate: Trying, analysis: Analysis, metric: Metric, uid: str) -> datetime:
     """The object's next beat; also right after the step's duration, since its verdict needs that look."""
-    found = _judging(world)
-    assert found
-    candidate, analysis = found
     start, interval = _start(candidate, analysis, metric), span(analysis.interval)
     looked = start + LAG if known(candidate, metric).looked_at else start
     step = candidate.steps[candidate.step]
     until = read(candidate.shifted_at) + span(step.duration) if candidate.shifted_at else start
-    beat = looked + _until_beat(looked, interval, world.uid)
+    beat = looked + _until_beat(looked, interval, uid)
     return min(beat, until + LAG) if start < until else beat
 
 
@@ -88,7 +86,7 @@ def questions(world: World) -> dict[int, Question]:
     made: dict[int, Question] = {}
     for index, metric in enumerate(analysis.metrics):
         window = _start(candidate, analysis, metric), world.now - LAG
-        if _due(world, metric) <= world.now and window[0] < window[1]:
+        if _due(candidate, analysis, metric, world.uid) <= world.now and window[0] < window[1]:
             question = _question(world, metric, window)
             if question:
                 made[index] = question
