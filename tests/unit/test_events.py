@@ -154,6 +154,20 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(quiet.series) == [events.identity(STARTED)], "what is over is not kept"
 
 
+def test_what_says_no_more_than_a_new_book_is_not_kept() -> None:
+    chatty: Book | None = None
+    for n in range(20):
+        chatty, _ = weigh(chatty, at(0), other(n))
+    lately, _ = weigh(None, at(WINDOW.total_seconds() - 1), STARTED)
+    quiet, _ = weigh(None, at(0), STARTED)
+    assert chatty
+    books = {("ml", "chatty"): chatty, ("ml", "lately"): lately, ("ml", "quiet"): quiet}
+    then = events.tidied(books, at(WINDOW.total_seconds()).now)
+    assert list(then) == [("ml", "chatty"), ("ml", "lately")]
+    assert not then["ml", "chatty"].series and then["ml", "chatty"].tokens < BURST - 10
+    assert then["ml", "lately"].series == lately.series
+
+
 # --- words
 
 

@@ -174,6 +174,17 @@ def test_a_spec_that_goes_to_and_fro_leaves_one_event_for_each_thing_it_does() -
     run(story())
 
 
+def test_what_was_said_of_one_is_forgotten_while_others_speak() -> None:
+    async def story() -> None:
+        voice = Voice(FakeKube(), Telemetry())
+        await say(voice, (at(0), STARTED))
+        later = replace(at(3600), name="other")
+        await say(voice, (later, STARTED))
+        assert list(voice.books) == [("ml", "other")]
+
+    run(story())
+
+
 def test_what_was_said_is_forgotten_with_the_object() -> None:
     async def story() -> None:
         sim: Sim = await settled()

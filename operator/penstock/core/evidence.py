@@ -5,7 +5,7 @@ now - LAG]: each request is counted once, whatever the rhythm of turns; after an
 """
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zlib import crc32
 
 from penstock.api.analysis import SHIFT, SLOW, Analysis, Metric
@@ -15,10 +15,9 @@ from penstock.core.judge import Trial, judge
 from penstock.core.measures import filled, measure, title
 from penstock.core.needs import needs, weakness
 from penstock.model.measure import Answer, Arm, Counts, Histogram, Question, Shapes, Silence
-from penstock.model.schedule import LAG, read, spell
+from penstock.model.schedule import LAG, LONG_AGO, read, spell
 from penstock.model.values import Problem, Workload, World
 
-EPOCH = datetime.min.replace(tzinfo=UTC)
 TIMED = (*SLOW, SHIFT)  # what judges how long requests take
 
 
@@ -73,7 +72,7 @@ def _until_beat(looked: datetime, interval: timedelta, uid: str) -> timedelta:
     together, are not looked at together for ever, and a late look delays none after it.
     """
     own = timedelta(seconds=crc32(uid.encode()) / 2**32 * interval.total_seconds())
-    left = interval - (looked - EPOCH - own) % interval
+    left = interval - (looked - LONG_AGO - own) % interval
     return left if left >= interval / 2 else (interval + left) / 2
 
 

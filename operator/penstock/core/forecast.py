@@ -6,7 +6,7 @@ week of the past is one number, asked for as one short query of the metric sourc
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import ceil, floor
 
 from penstock.api.fields import limit, seconds
@@ -16,6 +16,7 @@ from penstock.core.load import SOURCE
 from penstock.core.load_looks import RATE, UNBOUNDED
 from penstock.core.measures import measure
 from penstock.model.measure import Answer, Arm, Levels, Query, Question, Rate, Silence
+from penstock.model.schedule import LONG_AGO
 from penstock.model.values import World
 
 EVERY = timedelta(minutes=5)
@@ -41,7 +42,7 @@ class Memory:
     wish: Predictive | None = None
 
 
-NOTHING = Memory(datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC))
+NOTHING = Memory(LONG_AGO, LONG_AGO)
 
 
 def foreseen(world: World) -> World:

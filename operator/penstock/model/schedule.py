@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+LONG_AGO = datetime.min.replace(tzinfo=UTC)  # before anything that was asked, said or looked at
 LAG = timedelta(seconds=1)  # a metric sample may be stored a little after the time it carries
 
 

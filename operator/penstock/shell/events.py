@@ -69,7 +69,7 @@ class Book:
 
 def weigh(book: Book | None, world: World, notice: Notice) -> tuple[Book, Way]:
     """The way that a notice takes, and the book after it."""
-    book = _now(book, world)
+    book = _now(book, world.now) if book and book.uid == world.uid else Book(world.uid, world.now)
     words = identity(notice)
     known = book.series.get(words)
     spare = 0 if notice.warning else RESERVE
@@ -97,6 +97,12 @@ def remember(books: dict[Key, Book], key: Key, book: Book) -> None:
     books[key] = book
     while len(books) > BOOKS:
         del books[next(iter(books))]
+
+
+def tidied(books: Mapping[Key, Book], now: datetime) -> dict[Key, Book]:
+    """The books as of now, without those that say no more than a new one would."""
+    fresh = {key: _now(book, now) for key, book in books.items()}
+    return {key: book for key, book in fresh.items() if book.series or book.tokens < BURST}
 
 
 def identity(notice: Notice) -> str:
@@ -158,13 +164,11 @@ def _name(world: World, notice: Notice) -> str:
     return f"{world.name}.{digest([world.uid, notice.reason.value, notice.message, spell(world.now)[:19]], 16)}"
 
 
-def _now(book: Book | None, world: World) -> Book:
-    """The book of this very object as of now: refilled, without series that are over. A clock set back refills none."""
-    if book is None or book.uid != world.uid:
-        return Book(world.uid, world.now)
-    passed = max(timedelta(), world.now - book.at)
-    alive = {words: s for words, s in book.series.items() if abs(world.now - s.last) < WINDOW}
-    return replace(book, at=world.now, tokens=min(BURST, book.tokens + passed / REFILL), series=alive)
+def _now(book: Book, now: datetime) -> Book:
+    """The book as of now: refilled, without series that are over. A clock set back refills none."""
+    passed = max(timedelta(), now - book.at)
+    alive = {words: s for words, s in book.series.items() if abs(now - s.last) < WINDOW}
+    return replace(book, at=now, tokens=min(BURST, book.tokens + passed / REFILL), series=alive)
 
 
 def _noted(book: Book, words: str, event: str, count: int) -> Book:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 from penstock.api.fields import seconds
@@ -22,6 +22,7 @@ from penstock.model.faults import Rejected, Retry, Stale
 from penstock.model.measure import Answer, Question, Silence
 from penstock.model.platform import Platform
 from penstock.model.reasons import Reason
+from penstock.model.schedule import LONG_AGO
 from penstock.model.values import Plan, Problem, World
 from penstock.shell import act, doubt
 from penstock.shell.cache import Cache
@@ -38,7 +39,6 @@ from penstock.shell.texts import Key, Object
 
 log = logging.getLogger("penstock.loop")
 SOONEST = 0.05
-NEVER = datetime.min.replace(tzinfo=UTC)
 REQUESTS = -1  # among the questions, which are numbered as the metrics are: the one about all requests
 LONGEST_WAIT = 1.0  # seconds
 REFUSED = 5.0  # seconds at least from a turn whose writes failed to the next look
@@ -220,7 +220,7 @@ class Loop:
     async def weigh(self, key: Key, world: World) -> World:
         """The world with what the objective asks about load, where the last look is long enough ago."""
         due = load_looks.questions(world)
-        if not due or abs(world.now - self.weighed.get(key, NEVER)) < objective.EVERY * 0.9:
+        if not due or abs(world.now - self.weighed.get(key, LONG_AGO)) < objective.EVERY * 0.9:
             return world
         self.weighed[key] = world.now
         answers = await self._answers(dict(enumerate(due)), LONGEST_WAIT)

@@ -9,11 +9,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from penstock.model.faults import Rejected, Retry, Stale
+from penstock.model.schedule import LONG_AGO
 from penstock.model.values import Notice, Plan, World
 from penstock.shell.course import Course
 from penstock.shell.events import (
+    WINDOW,
     Book,
     Series,
     Way,
@@ -23,6 +26,7 @@ from penstock.shell.events import (
     make_series,
     remember,
     series_of,
+    tidied,
     unsaid,
     weigh,
 )
@@ -55,11 +59,14 @@ class Voice:
     books: dict[Key, Book] = field(default_factory=dict)
     _unwritten: "asyncio.PriorityQueue[tuple[bool, int, Saying]]" = field(default_factory=asyncio.PriorityQueue)
     _told: int = 0
+    _tidied: datetime = LONG_AGO
 
     def tell(self, world: World, plan: Plan, course: Course) -> None:
         """One audit line for each transition now, and its Event soon where that is no flood."""
         self.telemetry.saw(world, plan)
         key = (world.namespace, world.name)
+        if plan.notices and abs(world.now - self._tidied) >= WINDOW:  # else what is silent now would be kept for ever
+            self.books, self._tidied = tidied(self.books, world.now), world.now
         for notice in plan.notices:
             book, way = weigh(self.books.get(key), world, notice)
             if way is not Way.DROPPED and self._unwritten.qsize() >= MOST:

@@ -1,6 +1,7 @@
-"""What is read whole but seldom, kept as JSON: as dicts it would take four times the memory."""
+"""What is read whole but seldom, kept as compressed JSON: as dicts it would take ten times the memory."""
 
 import json
+import zlib
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,13 +13,14 @@ from penstock.model.values import Snapshot
 Object = dict[str, Any]
 Key = tuple[str, str]
 READ = 256  # records that are kept as dicts too: those of the objects that have turns
+WINDOW, MEMORY = -12, 5  # zlib's wbits (raw, 4 KiB) and memLevel: at its defaults most of the time is clearing tables
 
 
 class Texts(MutableMapping[Key, Object]):
-    """Objects by key, each kept as JSON. What is read is a copy: a change of it changes nothing here."""
+    """Objects by key, each kept as such a text. What is read is a copy: a change of it changes nothing here."""
 
     def __init__(self) -> None:
-        self._texts: dict[Key, str] = {}
+        self._texts: dict[Key, bytes] = {}
         self._uids: dict[Key, str] = {}
 
     def uid(self, key: Key) -> str:
@@ -26,8 +28,7 @@ class Texts(MutableMapping[Key, Object]):
         return self._uids.get(key, "")
 
     def __getitem__(self, key: Key) -> Object:
-        found: Object = json.loads(self._texts[key])
-        return found
+        return _parse(self._texts[key])
 
     def __setitem__(self, key: Key, live: Object) -> None:
         self._texts[key] = _spell(live)
@@ -50,7 +51,7 @@ class Texts(MutableMapping[Key, Object]):
 class Record:
     """The content of a ControllerRevision."""
 
-    text: str
+    text: bytes
 
     @classmethod
     def of(cls, live: Object) -> "Record":
@@ -62,10 +63,16 @@ class Record:
         return _read(self.text)
 
 
-def _spell(live: Object) -> str:
-    return json.dumps(live, separators=(",", ":"))
+def _spell(live: Object) -> bytes:
+    made = zlib.compressobj(1, zlib.DEFLATED, WINDOW, MEMORY)
+    return made.compress(json.dumps(live, separators=(",", ":")).encode()) + made.flush()
+
+
+def _parse(text: bytes) -> Object:
+    found: Object = json.loads(zlib.decompress(text, WINDOW))
+    return found
 
 
 @lru_cache(READ)
-def _read(text: str) -> Snapshot:
-    return read_snapshot(json.loads(text))
+def _read(text: bytes) -> Snapshot:
+    return read_snapshot(_parse(text))
