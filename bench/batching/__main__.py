@@ -114,13 +114,12 @@ async def looking(how: dict[str, Any], source: Any, canaries: int) -> AsyncItera
         queue.add_after((world.namespace, world.name), dice.uniform(0.01, INTERVAL))
     for number in range(QUIET_ONES):
         queue.add_after((QUIET, str(number)), dice.uniform(0.01, 1.0))
-    workers = [asyncio.create_task(loop.work()) for _ in range(WORKERS)]
+    working = asyncio.create_task(loop.work(WORKERS))
     try:
         yield loop
     finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
         queue.close()
 
 

@@ -131,19 +131,18 @@ async def _lead(lease: Lease, parts: tuple[Watch, Loop], control: tuple[Settings
         return _ended(waiting)
     leading.result()
     log.info("leading")
-    workers = [asyncio.create_task(loop.work()) for _ in range(config.workers)]
+    working = asyncio.create_task(loop.work(config.workers))
     ends = {
         **waiting,
         "lease lost": asyncio.create_task(lease.lost()),
         # Lists anew: what the watches have brought so far may be older than the last leader's last write.
         "synchronisation ended": asyncio.create_task(watch.keep()),
         "telling ended": asyncio.create_task(loop.voice.work()),
-        **{f"worker {i} ended": worker for i, worker in enumerate(workers)},
+        "turning ended": working,
     }
     await asyncio.wait(ends.values(), return_when=asyncio.FIRST_COMPLETED)
     code = _ended(ends)
-    for worker in workers:
-        worker.cancel()
+    working.cancel()
     return code
 
 

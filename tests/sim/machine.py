@@ -117,7 +117,7 @@ class Sim:
         sources = dict.fromkeys(self.sources, self)
         parts = (self.kube, self.watch.cache, self.queue, sources, Telemetry(), self.now, self.watch.look)
         self.loop = Loop(*parts, platform=self.platform)  # type: ignore[arg-type]
-        tasks = (self.watch.keep(), self.loop.work(), self.loop.work(), self.loop.voice.work())
+        tasks = (self.watch.keep(), self.loop.work(2), self.loop.voice.work())
         self.tasks = [asyncio.ensure_future(task) for task in tasks]
 
     def connect(self) -> FakeKube:

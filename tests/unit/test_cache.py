@@ -150,10 +150,10 @@ def test_an_edited_configmap_is_told_to_all_that_mount_it_whatever_others_say() 
             meta = {"name": f"m{number}", "namespace": "ml", "uid": str(number), "resourceVersion": "1"}
             watch.see("ModelDeployment", "ADDED", {"metadata": meta, "spec": spec})
         for _ in specs:
-            watch.queue.done(await watch.queue.get())
+            watch.queue.done(watch.queue.take())
         meta = {"name": "limits", "namespace": "ml", "uid": "u", "resourceVersion": "2"}
         watch.see("ConfigMap", "ADDED", {"metadata": meta | {"labels": {LABEL_CONFIG: "tracked"}}, "data": {"a": "b"}})
-        assert await asyncio.wait_for(watch.queue.get(), 1) == ("ml", "m4")
+        assert watch.queue.take() == ("ml", "m4")
         assert watch.queue.depth() == 0
 
     run(story())
@@ -177,7 +177,8 @@ def test_after_a_start_those_who_have_something_under_way_come_first() -> None:
             store.patch_status(live, said, live["metadata"]["resourceVersion"])
         watch = watching(FakeKube(store))
         keeping = asyncio.ensure_future(watch.keep())
-        order = [(await watch.queue.get())[1] for _ in statuses]
+        await watch.queue.wanted()
+        order = [watch.queue.take()[1] for _ in statuses]
         assert {*order[:4]} == {"b-tried", "d-left", "e-edited", "f-new"}
         keeping.cancel()
 

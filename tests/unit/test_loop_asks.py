@@ -50,24 +50,23 @@ class Asking(Loop):
         return None
 
 
-def staffed(source: Source | None, workers: int) -> tuple[Asking, list[asyncio.Task[None]]]:
+def staffed(source: Source | None, places: int) -> tuple[Asking, asyncio.Task[None]]:
     queue = Queue(asyncio.get_running_loop().time, random.Random(1))
     sources: Mapping[str, Source] = {"main": source} if source else {}
     loop = Asking(None, Cache(), queue, sources, Telemetry(), lambda: datetime.now(UTC), None)  # type: ignore[arg-type]
-    return loop, [asyncio.ensure_future(loop.work()) for _ in range(workers)]
+    return loop, asyncio.ensure_future(loop.work(places))
 
 
-async def end(loop: Asking, workers: list[asyncio.Task[None]]) -> None:
-    for worker in workers:
-        worker.cancel()
-    await asyncio.gather(*workers, return_exceptions=True)
+async def end(loop: Asking, working: asyncio.Task[None]) -> None:
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
     loop.queue.close()
 
 
 def test_a_silent_source_holds_up_nobody_who_does_not_ask_it() -> None:
     async def story() -> tuple[Asking, int]:
         source = Patient()
-        loop, workers = staffed(source, 2)
+        loop, working = staffed(source, 2)
         for number in range(10):
             loop.queue.add(("models", f"asks-{number}"))
         await asyncio.sleep(1.0)
@@ -76,7 +75,7 @@ def test_a_silent_source_holds_up_nobody_who_does_not_ask_it() -> None:
         before = list(loop.ended)
         source.let.set()
         await asyncio.sleep(20.0)
-        await end(loop, workers)
+        await end(loop, working)
         assert before == ["does-not"], before
         return loop, source.asked
 
@@ -86,14 +85,30 @@ def test_a_silent_source_holds_up_nobody_who_does_not_ask_it() -> None:
     assert loop.queue.busy() == 0
 
 
+def test_who_has_no_place_yet_has_not_left_the_queue() -> None:
+    """Else an edit would stand behind as many as there are places, who only try again what was refused."""
+
+    async def story() -> list[str]:
+        loop, working = staffed(None, 3)
+        for number in range(12):
+            loop.queue.refuse(("others", f"fails-{number}"))
+        await asyncio.sleep(1.5)
+        loop.queue.add(("others", "edited"))
+        await asyncio.sleep(9.0)
+        await end(loop, working)
+        return loop.ended
+
+    assert clock.run(story()).index("edited") == 3, "right after those who had a place already"
+
+
 def test_a_source_that_is_not_there_is_silence() -> None:
     async def story() -> dict[int, Answer]:
-        loop, workers = staffed(None, 1)
+        loop, working = staffed(None, 1)
         await asyncio.sleep(0)
         try:
             return await loop._answers({3: question()}, 0.0)
         finally:
-            await end(loop, workers)
+            await end(loop, working)
 
     assert clock.run(story()) == {3: Silence("the operator has no metric source main")}
 
@@ -102,35 +117,35 @@ def test_an_objective_is_asked_about_twice_a_minute_whatever_makes_the_turns() -
     async def story() -> list[int]:
         source = Patient()
         source.let.set()
-        loop, workers = staffed(source, 1)
+        loop, working = staffed(source, 1)
         loop.batches["default"] = loop.batches["main"]
         await asyncio.sleep(0)
         world, counts = with_objective(), []
         for later in (0, 10, 20, 30, 40, 60):
             seen = await loop.weigh(("ml", "churn"), replace(world, now=world.now + timedelta(seconds=later)))
             counts.append(len(seen.weighed))
-        await end(loop, workers)
+        await end(loop, working)
         assert source.asked == 18
         return counts
 
     assert clock.run(story()) == [6, 0, 0, 6, 0, 6]
 
 
-def test_what_a_turn_dies_of_its_worker_dies_of() -> None:
+def test_what_a_turn_dies_of_all_die_of() -> None:
     """As it is, and not wrapped: main names the cause."""
 
     class Fatal(BaseException):
         pass
 
     async def story() -> list[object]:
-        loop, workers = staffed(None, 1)
+        loop, working = staffed(None, 1)
 
         async def dies(_: Key) -> None:
             raise Fatal
 
         loop.turn = dies  # type: ignore[method-assign]
         loop.queue.add(("models", "one"))
-        return list(await asyncio.gather(*workers, return_exceptions=True))
+        return await asyncio.gather(working, return_exceptions=True)
 
     (fault,) = clock.run(story())
     assert isinstance(fault, Fatal)

@@ -78,25 +78,18 @@ class Loop:
             for name, source in self.sources.items()
         }
 
-    async def work(self) -> None:
-        """Take keys and turn them, for ever: one at a time, beside those that wait for a metric source."""
-        self.slots.release()  # every worker is one turn at a time more
+    async def work(self, places: int) -> None:
+        """Take keys and turn them, for ever: so many at a time, beside those that wait for a metric source."""
+        for _ in range(places):
+            self.slots.release()
         try:
             async with asyncio.TaskGroup() as turns:
                 while True:
-                    turns.create_task(self._one(await self._next()))
-        except BaseExceptionGroup as fatal:  # what a turn dies of, the worker dies of
+                    await self.queue.wanted()  # a place must not wait for a key
+                    await self.slots.acquire()
+                    turns.create_task(self._one(self.queue.take()))  # whose turn it is now that there is a place
+        except BaseExceptionGroup as fatal:  # what a turn dies of, all die of
             raise fatal.exceptions[0] from None
-
-    async def _next(self) -> Key:
-        """The key whose turn it is, once there is a place for it. The key first: a place must not wait for one."""
-        key = await self.queue.get()
-        try:
-            await self.slots.acquire()
-        except asyncio.CancelledError:
-            self.queue.done(key)
-            raise
-        return key
 
     async def _one(self, key: Key) -> None:
         try:

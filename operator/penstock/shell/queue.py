@@ -3,7 +3,7 @@
 Promises: one turn per key at a time; any number of changes before a turn make one turn, any number during it make one
 more; a key waits at most once for a later time, the earliest; however many keys try again what was refused, every other
 turn is for one that does not. It must not know what a turn does, and never drops a key that was taken without `done`.
-All methods but `get` return at once and must be called from the event loop's
+All methods but `wanted` return at once and must be called from the event loop's
 thread.
 """
 
@@ -31,7 +31,7 @@ class Queue:
         self._again: deque[Key] = deque()  # the same, of those that come for nothing but to try again what was refused
         self._refused: set[Key] = set()
         self._turn = self._again  # the lane that the last key came from
-        self._getters: deque[asyncio.Future[Key]] = deque()
+        self._some = asyncio.Event()  # whether either lane has a key
         self._later: list[tuple[float, int, Key]] = []  # heap; an entry counts only if it is the key's time in _due
         self._due: dict[Key, float] = {}
         self._pushes = 0
@@ -52,8 +52,7 @@ class Queue:
         if key not in self._dirty:
             self._dirty[key] = self._now()
             if key not in self._busy:
-                lane.append(key)
-        self._hand_out()
+                self._line_up(key, lane)
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Ask for a turn later; of several such wishes for a key the earliest counts."""
@@ -74,10 +73,12 @@ class Queue:
     def retry(self, key: Key, at_least: float = 0.0, held: bool = False) -> float:
         """Ask for a turn after the key's backoff, which grows with each call until `forget`; the seconds chosen.
 
-        Where the key is `held`, nobody who asks for a turn gets one before, not even who did so while this one failed.
+        Where the key is `held`, nobody who asks for a turn gets one before, not even who did so while this one failed;
+        nor does it wait much longer than the server has asked for, however often it is asked to wait.
         """
-        failures = self._failures.get(key, 0)
-        self._failures[key] = min(failures + 1, 30)
+        failures = 0 if held else self._failures.get(key, 0)
+        if not held:
+            self._failures[key] = min(failures + 1, 30)
         ceiling = LONGEST_DELAY / (1 + JITTER)
         delay = min(FIRST_DELAY * 2.0**failures, ceiling) * (1 + JITTER * self._random.random())
         delay = max(delay, at_least)
@@ -94,25 +95,25 @@ class Queue:
         self._held.pop(key, None)
         self._refused.discard(key)
 
-    async def get(self) -> Key:
-        """The key whose turn it is; the caller owes a `done`."""
-        getter: asyncio.Future[Key] = asyncio.get_running_loop().create_future()
-        self._getters.append(getter)
-        self._hand_out()
-        try:
-            return await getter
-        except asyncio.CancelledError:
-            if getter.done() and not getter.cancelled():  # cancelled between hand-out and wake-up: the key goes back
-                self.add(getter.result())
-                self.done(getter.result())
-            raise
+    async def wanted(self) -> None:
+        """Return once a key waits for its turn, so that `take` finds one."""
+        while not (self._ready or self._again):
+            await self._some.wait()
+
+    def take(self) -> Key:
+        """The key whose turn it is; the caller owes a `done`. `IndexError` where none waits."""
+        key = self._pick()
+        del self._dirty[key]
+        self._busy.add(key)
+        if not (self._ready or self._again):
+            self._some.clear()
+        return key
 
     def done(self, key: Key) -> None:
         """The turn is over; the key gets another one if it changed meanwhile."""
         self._busy.remove(key)
         if key in self._dirty:
-            self._ready.append(key)
-            self._hand_out()
+            self._line_up(key, self._ready)
 
     def ripen(self) -> None:
         """Move keys whose time has come into the queue; the timer calls this, a simulated clock may."""
@@ -121,7 +122,6 @@ class Queue:
             if self._due.get(key) == at:
                 del self._due[key]
                 self._add(key, self._again if key in self._refused else self._ready)
-        self._hand_out()
         self._arm()
 
     def next_due(self) -> float | None:
@@ -146,22 +146,14 @@ class Queue:
             self._timer.cancel()
             self._timer = None
 
-    def _hand_out(self) -> None:
-        while (self._ready or self._again) and self._getters:
-            if self._getters[0].done():  # cancelled while waiting
-                self._getters.popleft()
-            else:
-                self._start(self._pick(), self._getters.popleft())
+    def _line_up(self, key: Key, lane: deque[Key]) -> None:
+        lane.append(key)
+        self._some.set()
 
     def _pick(self) -> Key:
         """The lanes take turns, as long as both have somebody."""
         self._turn = self._again if self._again and (self._turn is self._ready or not self._ready) else self._ready
         return self._turn.popleft()
-
-    def _start(self, key: Key, getter: asyncio.Future[Key]) -> None:
-        del self._dirty[key]
-        self._busy.add(key)
-        getter.set_result(key)
 
     def _arm(self) -> None:
         """Set the one timer to the next delayed key."""
