@@ -14,6 +14,7 @@ from penstock.api.series import ONE_HISTOGRAM, Series
 METRIC_NAME = r"^[a-zA-Z][a-zA-Z0-9]*$"
 _LABEL = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
 _LIMIT = r"^-?[0-9]{1,9}([.][0-9]{1,9})?%?$"
+_PART = r"^0*(100([.]0+)?|[0-9]{1,2}([.][0-9]+)?)%$"  # of all requests: 0% to 100%
 
 # Built-in names, by what is asked: the runtime's metric profile says what each means for its server.
 SHARES = ("errorRate", "slowRate", "timeToFirstToken", "timePerOutputToken")
@@ -116,22 +117,22 @@ class Metric(Frozen):
                 "give exactly one of max (an objective, such as 1%) and compare (Stable: the revision that serves now)",
             ),
             cel(
-                f"{_SHARE} || !has(self.compare)",
+                f"!has(self.compare) || {_SHARE}",
                 "compare belongs to shares of requests; a value has min or max, a shift has max, groups have maxDisparity",
             ),
             cel(
-                f"!{_LEVEL} || has(self.min) || has(self.max)",
+                f"has(self.max) || has(self.min) || !{_LEVEL}",
                 'give min or max (or both): the values that are acceptable, for example min: "0.92"',
             ),
             cel(
-                f"{_LEVEL} || !has(self.min)", "min belongs to values: requestsPerSecond, inFlight, value and the like"
+                f"!has(self.min) || {_LEVEL}", "min belongs to values: requestsPerSecond, inFlight, value and the like"
             ),
             cel(
-                f"!{_SHIFTED} || has(self.max)",
+                f"has(self.max) || !{_SHIFTED}",
                 'give max: the largest acceptable population stability index, for example max: "0.2"',
             ),
             cel(
-                "(has(self.ratio) && has(self.ratio.by)) == has(self.maxDisparity)",
+                "self.?ratio.?by.hasValue() == has(self.maxDisparity)",
                 'ratio.by and maxDisparity go together, for example maxDisparity: "1.25"',
             ),
             cel("!has(self.maxDisparity) || !has(self.max)", "maxDisparity stands for max: give only one of them"),
@@ -146,14 +147,12 @@ class Metric(Frozen):
                 fieldPath=".threshold",
             ),
             cel(
-                f"!{_SHARE} || !has(self.max) || self.max.endsWith('%')"
-                " && double(self.max.substring(0, size(self.max) - 1)) >= 0.0"
-                " && double(self.max.substring(0, size(self.max) - 1)) <= 100.0",
+                f"!has(self.max) || !{_SHARE} || self.max.matches('{_PART}')",
                 "max must be a share of requests between 0% and 100%, such as 1%",
                 fieldPath=".max",
             ),
             cel(
-                f"{_LEVEL} || !has(self.failureBudget) && !has(self.minSamples)",
+                f"!has(self.failureBudget) && !has(self.minSamples) || {_LEVEL}",
                 "failureBudget and minSamples belong to values; a share of requests has analysis.minRequests",
             ),
             cel(

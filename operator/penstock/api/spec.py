@@ -1,6 +1,8 @@
 """What a user writes in a ModelDeployment. The description of each field is the manual that `kubectl explain` prints.
 
-Shapes and cross-field rules only. A field is listed here when it acts, not before.
+Shapes and cross-field rules only. A field is listed here when it acts, not before. The API server evaluates every rule
+at each write of a status too, and an access to a field costs it by how many fields the object has: a rule asks first
+for what is seldom there, and once for each field.
 """
 
 from enum import StrEnum
@@ -16,7 +18,9 @@ from penstock.api.traffic import CARRIERS, Traffic
 
 JUDGED = {"canary": "canary", "shadow": "shadow", "abTest": "test"}
 ROUTED = {"shadow": "copy requests", "abTest": "tell requests apart"}
-CARRIED = " || ".join(f"has(self.traffic.{name})" for name in CARRIERS)
+CARRIED = " || ".join(f"self.?traffic.?{name}.hasValue()" for name in CARRIERS)
+PREVIEW = "self.?rollout.?blueGreen.?previewAnalysis.orValue('Ignore')"
+PREVIEWED = "self.?rollout.?blueGreen.?previewHostnames"
 
 
 class DeletionPolicy(StrEnum):
@@ -33,7 +37,7 @@ class Spec(Frozen):
         json_schema_extra=rules(
             *(
                 cel(
-                    f"!has(self.rollout) || !has(self.rollout.{kind}) || has(self.analysis)",
+                    f"has(self.analysis) || !self.?rollout.?{kind}.hasValue()",
                     f"rollout.{kind} needs analysis.metrics: a {word} that nothing judges is only a timer;"
                     " for example analysis: {metrics: [{name: errorRate, compare: Stable}]}",
                 )
@@ -41,68 +45,62 @@ class Spec(Frozen):
             ),
             *(
                 cel(
-                    f"!has(self.rollout) || !has(self.rollout.{kind}) || has(self.traffic) && ({CARRIED})",
+                    f"!self.?rollout.?{kind}.hasValue() || {CARRIED}",
                     f"rollout.{kind} needs traffic.gateway: a plain Service cannot {what}",
                 )
                 for kind, what in ROUTED.items()
             ),
             *(
                 cel(
-                    f"!has(self.traffic) || !has(self.traffic.route) || !has(self.rollout) || !has(self.rollout.{kind})",
+                    f"!self.?rollout.?{kind}.hasValue() || !self.?traffic.?route.hasValue()",
                     f"rollout.{kind} needs a route that Penstock makes, as traffic.gateway does: in your own route it"
                     " changes weights only",
                 )
                 for kind in ("shadow", "abTest")
             ),
             cel(
-                "!has(self.traffic) || !has(self.traffic.protocol) || self.traffic.protocol != 'GRPC' || !has(self.rollout)"
-                " || !has(self.rollout.abTest) || self.rollout.abTest.match.all(m, has(m.header))",
+                "self.?traffic.?protocol.orValue('HTTP') != 'GRPC' || !self.?rollout.?abTest.hasValue()"
+                " || self.rollout.abTest.match.all(m, has(m.header))",
                 "abTest.match with protocol: GRPC needs a header: gRPC clients keep no cookies, and gRPC has no query",
             ),
             cel(
-                "!has(self.traffic) || !has(self.traffic.sticky)"
-                " || has(self.rollout) && has(self.rollout.canary) && self.rollout.canary.steps.size() <= 15",
+                "!self.?traffic.?sticky.hasValue()"
+                " || self.?rollout.?canary.hasValue() && self.rollout.canary.steps.size() <= 15",
                 "traffic.sticky needs rollout.canary with at most 15 steps: only weighted steps split users, and a gateway"
                 " tells no more than 16 shares apart",
             ),
             cel(
-                "!has(self.scaling) || !has(self.scaling.minReplicas) || self.scaling.minReplicas > 0"
-                " || !has(self.deletionPolicy) || self.deletionPolicy != 'Orphan'",
+                "self.?deletionPolicy.orValue('Delete') != 'Orphan' || self.?scaling.?minReplicas.orValue(1) > 0",
                 "scaling.minReplicas: 0 and deletionPolicy: Orphan exclude each other: who would wake the model when its"
                 " ModelDeployment is gone? Set minReplicas: 1",
             ),
             cel(
-                "!has(self.rollout) || !has(self.rollout.capacityPolicy) || self.rollout.capacityPolicy != 'Replace'"
-                " || !has(self.scaling) || !has(self.scaling.maxReplicas)",
+                "self.?rollout.?capacityPolicy.orValue('Surge') != 'Replace' || !self.?scaling.?maxReplicas.hasValue()",
                 "capacityPolicy: Replace needs a fixed number of replicas, as an autoscaler would take the room again:"
                 " leave scaling.maxReplicas out",
             ),
             cel(
-                "!has(self.analysis) || has(self.rollout) && (has(self.rollout.canary) || has(self.rollout.shadow)"
-                " || has(self.rollout.abTest) || has(self.rollout.bake) || has(self.rollout.blueGreen)"
-                " && has(self.rollout.blueGreen.previewAnalysis) && self.rollout.blueGreen.previewAnalysis == 'Require')",
+                "!has(self.analysis) || self.?rollout.?canary.hasValue() || self.?rollout.?shadow.hasValue()"
+                " || self.?rollout.?abTest.hasValue() || self.?rollout.?bake.hasValue()"
+                f" || {PREVIEW} == 'Require'",
                 "analysis needs rollout.canary, shadow, abTest, bake, or blueGreen.previewAnalysis: Require;"
                 " without steps nothing would be judged",
             ),
             cel(
-                "!has(self.rollout) || !has(self.rollout.bake) || !has(self.analysis)"
-                " || self.analysis.metrics.exists(m, has(m.max))",
+                "!self.?rollout.?bake.hasValue() || !has(self.analysis) || self.analysis.metrics.exists(m, has(m.max))",
                 "rollout.bake needs a metric with max: after 100% the old revision gets no requests to compare with;"
                 " for example {name: errorRate, max: 1%}",
             ),
             cel(
-                "has(self.analysis) || !has(self.rollout) || !has(self.rollout.blueGreen)"
-                " || !has(self.rollout.blueGreen.previewAnalysis) || self.rollout.blueGreen.previewAnalysis != 'Require'",
+                f"has(self.analysis) || {PREVIEW} != 'Require'",
                 "blueGreen.previewAnalysis: Require needs analysis.metrics",
             ),
             cel(
-                "has(self.traffic) && (has(self.traffic.gateway) || has(self.traffic.istio)) || !has(self.rollout) || !has(self.rollout.blueGreen)"
-                " || !has(self.rollout.blueGreen.previewHostnames) || size(self.rollout.blueGreen.previewHostnames) == 0",
+                f"{PREVIEWED}.orValue([]).size() == 0 || self.?traffic.?gateway.hasValue() || self.?traffic.?istio.hasValue()",
                 "blueGreen.previewHostnames needs traffic.gateway; without one the Service <name>-preview is the preview",
             ),
             cel(
-                "!has(self.traffic) || !has(self.traffic.hostnames) || !has(self.rollout) || !has(self.rollout.blueGreen)"
-                " || !has(self.rollout.blueGreen.previewHostnames)"
+                f"!{PREVIEWED}.hasValue() || !self.?traffic.?hostnames.hasValue()"
                 " || self.rollout.blueGreen.previewHostnames.all(h, !(h in self.traffic.hostnames))",
                 "blueGreen.previewHostnames must differ from traffic.hostnames: under those the stable revision answers",
             ),
