@@ -41,7 +41,8 @@ class Asking(Loop):
 
     async def turn(self, key: Key) -> datetime | None:
         if key[0] == "models":
-            await self._answers({0: question()}, 0.0)
+            await self._answers(key, {0: question()}, 0.0)
+            await self.places.take(key, urgent=key[1].startswith("bad"))
         self.working += 1
         self.most = max(self.most, self.working)
         await asyncio.sleep(1.0)
@@ -85,6 +86,22 @@ def test_a_silent_source_holds_up_nobody_who_does_not_ask_it() -> None:
     assert loop.queue.busy() == 0
 
 
+def test_who_takes_traffic_off_does_not_wait_behind_those_that_only_counted() -> None:
+    async def story() -> list[str]:
+        source = Patient()
+        loop, working = staffed(source, 2)
+        for name in (*(f"good-{number}" for number in range(8)), "bad-0", "good-8", "bad-1"):
+            loop.queue.add(("models", name))
+        await asyncio.sleep(1.0)
+        source.let.set()
+        await asyncio.sleep(20.0)
+        await end(loop, working)
+        return loop.ended
+
+    ended = clock.run(story())
+    assert len(ended) == 11 and {*ended[2:4]} == {"bad-0", "bad-1"}, ended
+
+
 def test_who_has_no_place_yet_has_not_left_the_queue() -> None:
     """Else an edit would stand behind as many as there are places, who only try again what was refused."""
 
@@ -106,7 +123,7 @@ def test_a_source_that_is_not_there_is_silence() -> None:
         loop, working = staffed(None, 1)
         await asyncio.sleep(0)
         try:
-            return await loop._answers({3: question()}, 0.0)
+            return await loop._answers(("models", "one"), {3: question()}, 0.0)
         finally:
             await end(loop, working)
 

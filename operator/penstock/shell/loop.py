@@ -31,6 +31,7 @@ from penstock.shell.kube import Api
 from penstock.shell.lease import Lost
 from penstock.shell.looks import Looks
 from penstock.shell.observe import Means, observe
+from penstock.shell.places import Places
 from penstock.shell.publish import Voice
 from penstock.shell.queue import Queue
 from penstock.shell.room import Rooms
@@ -68,7 +69,7 @@ class Loop:
     silent: dict[Key, dict[int, Answer]] = field(default_factory=dict)
     looks: Looks = field(default_factory=Looks)
     patience: float = 0.05  # the part of an interval that a question may wait for others to be asked with
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+    places: Places = field(default_factory=Places)
 
     def __post_init__(self) -> None:
         """One batch for each source and one voice, shared by all turns."""
@@ -80,14 +81,15 @@ class Loop:
 
     async def work(self, places: int) -> None:
         """Take keys and turn them, for ever: so many at a time, beside those that wait for a metric source."""
-        for _ in range(places):
-            self.slots.release()
+        self.places.open(places)
         try:
             async with asyncio.TaskGroup() as turns:
                 while True:
                     await self.queue.wanted()  # a place must not wait for a key
-                    await self.slots.acquire()
-                    turns.create_task(self._one(self.queue.take()))  # whose turn it is now that there is a place
+                    await self.places.reserve()
+                    key = self.queue.take()  # whose turn it is now that there is a place
+                    self.places.seat(key)
+                    turns.create_task(self._one(key))
         except BaseExceptionGroup as fatal:  # what a turn dies of, all die of
             raise fatal.exceptions[0] from None
 
@@ -96,7 +98,7 @@ class Loop:
             with self.telemetry.turn():
                 await self._guarded(key)
         finally:
-            self.slots.release()
+            self.places.leave(key)
             self.queue.done(key)
 
     async def _guarded(self, key: Key) -> None:
@@ -146,6 +148,7 @@ class Loop:
         live, world, plan, course = thought
         changes = act.changes(self.cache, key, plan)
         course = course.then("decided_at")
+        await self.places.take(key, changes.moves_traffic)
         recorded = await self.record(live, plan, bool(changes))
         course = course.then("recorded_at")
         try:
@@ -205,7 +208,7 @@ class Loop:
             return replace(world, answers=known)
         self.asked[key] = world.now
         counted = share.question(world)
-        answers = await self._answers(due | ({REQUESTS: counted} if counted else {}), self._window(world))
+        answers = await self._answers(key, due | ({REQUESTS: counted} if counted else {}), self._window(world))
         world = replace(world, counted=answers.pop(REQUESTS, None))
         self.silent[key] = {index: a for index, a in answers.items() if isinstance(a, Silence)}
         return replace(world, answers=fair(world, answers), asked=frozenset(due))
@@ -216,14 +219,14 @@ class Loop:
         if not due or abs(world.now - self.weighed.get(key, LONG_AGO)) < objective.EVERY * 0.9:
             return world
         self.weighed[key] = world.now
-        answers = await self._answers(dict(enumerate(due)), LONGEST_WAIT)
+        answers = await self._answers(key, dict(enumerate(due)), LONGEST_WAIT)
         return replace(world, weighed=tuple(answers[index] for index in range(len(due))))
 
     async def recall(self, key: Key, world: World) -> World:
         """The world with the loads of the past, which are asked for anew every few minutes."""
         due, known = forecast.questions(world), forecast.recalled(world, self.recalled.get(key, forecast.NOTHING))
         if due and abs(world.now - known.asked) >= forecast.EVERY * 0.9:
-            answers = await self._answers(dict(enumerate(due)), LONGEST_WAIT)
+            answers = await self._answers(key, dict(enumerate(due)), LONGEST_WAIT)
             known = forecast.remembered(known, world.now, tuple(answers[index] for index in range(len(due))))
             self.recalled[key] = known
         return replace(world, recalled=known.answers if due else ())
@@ -239,16 +242,17 @@ class Loop:
         assert world.spec and world.spec.analysis
         return min(LONGEST_WAIT, self.patience * seconds(world.spec.analysis.interval))
 
-    async def _answers(self, due: Mapping[int, Question], within: float) -> dict[int, Answer]:
-        """The answer to each question. Who waits gives its place to another turn: a slow source stops nobody else."""
+    async def _answers(self, key: Key, due: Mapping[int, Question], within: float) -> dict[int, Answer]:
+        """The answer to each question. Who waits leaves its place to another turn: a slow source stops nobody else.
+
+        It takes one again when it knows what to write: a turn that takes traffic off does not wait behind those that
+        have only counted.
+        """
         asked: dict[str, dict[int, Question]] = {}
         for index, question in due.items():
             asked.setdefault(question.source, {})[index] = question
-        self.slots.release()
-        try:
-            found = await asyncio.gather(*(self._ask(name, part, within) for name, part in asked.items()))
-        finally:
-            await self.slots.acquire()
+        self.places.leave(key)
+        found = await asyncio.gather(*(self._ask(name, part, within) for name, part in asked.items()))
         return {index: answer for part in found for index, answer in part.items()}
 
     async def _ask(self, source: str, asked: Mapping[int, Question], within: float) -> dict[int, Answer]:
