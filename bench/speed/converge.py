@@ -131,7 +131,8 @@ async def _raw(plane: ControlPlane, jobs: int, written: dict[str, Any], folder: 
             async def one(number: int) -> None:
                 made = await client.create(OURS, wish(f"model-{number:04}"))
                 assert process.popen.stdin
-                process.popen.stdin.write(f"{made['metadata']['name']} {made['metadata']['uid']}\n".encode())
+                said = (made["metadata"][key] for key in ("name", "uid", "resourceVersion"))
+                process.popen.stdin.write(f"{' '.join(said)}\n".encode())
                 process.popen.stdin.flush()
 
             await one(0)

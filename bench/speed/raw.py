@@ -1,4 +1,4 @@
-"""The raw client as a process of its own: names and uids of owners on stdin, their children and statuses written."""
+"""The raw client as a process: names, uids and versions of owners on stdin, their children and statuses written."""
 
 import asyncio
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.speed.contestants import OURS
 from bench.speed.converge import CHILDREN
-from bench.speed.rig import MERGE, Client, Object
+from bench.speed.rig import Client, Object
 
 CONNECTIONS = 32  # as many as the operator has
 
@@ -24,7 +24,7 @@ async def main(kubeconfig: Path, template: str) -> None:
 
 
 async def _write(client: Client, mine: Object, who: list[str], events: "asyncio.Queue[Object]") -> None:
-    name, uid = who
+    name, uid, version = who
     for kind, some in mine["children"].items():
         for one in some:
             for owner in one["metadata"].get("ownerReferences") or [one.get("regarding", {})]:
@@ -33,7 +33,9 @@ async def _write(client: Client, mine: Object, who: list[str], events: "asyncio.
                 events.put_nowait(one)
             else:
                 await client.apply(CHILDREN[kind], one)
-    await client.send("PATCH", f"{OURS}/{name}/status", {"status": mine["status"]}, MERGE)
+    owner = {"apiVersion": "penstock.dev/v1alpha1", "kind": "ModelDeployment"}
+    owner |= {"metadata": {"name": name, "uid": uid, "resourceVersion": version}, "status": mine["status"]}
+    await client.send("PUT", f"{OURS}/{name}/status", owner)
 
 
 async def _tell(client: Client, events: "asyncio.Queue[Object]") -> None:

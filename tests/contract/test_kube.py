@@ -158,7 +158,7 @@ class TestKube:
             live = await world.kube.apply(make_model(world) | {"status": {"replicas": 5}})
             assert live["status"] == {"observedGeneration": -1}
             status = {"observedGeneration": 1, "stable": {"revision": "r", "weight": 95}, "conditions": [READY]}
-            after = await world.kube.patch_status(live, status, version_of(live))
+            after = await world.kube.update_status(live, status, version_of(live))
             assert after["status"] == status and after["spec"] == MODEL
             assert after["metadata"]["generation"] == 1 and version_of(after) != version_of(live)
             assert (await world.kube.apply(make_model(world, runtime="x")))["status"] == status
@@ -172,7 +172,7 @@ class TestKube:
 
         tell(story)
 
-    def test_a_status_patch_replaces_the_whole_status(self, tell: Tell) -> None:
+    def test_a_status_replaces_the_whole_status(self, tell: Tell) -> None:
         async def story(world: World) -> None:
             live = await world.kube.apply(make_model(world))
             first = {
@@ -181,22 +181,22 @@ class TestKube:
                 "url": "x",
                 "conditions": [READY],
             }
-            live = await world.kube.patch_status(live, first, version_of(live))
+            live = await world.kube.update_status(live, first, version_of(live))
             second = {"observedGeneration": 1, "stable": {"revision": "b"}, "replicas": 2, "conditions": []}
-            live = await world.kube.patch_status(live, second | {"url": None}, version_of(live))
+            live = await world.kube.update_status(live, second, version_of(live))
             assert live["status"] == second
 
         tell(story)
 
-    def test_a_status_patch_is_fenced_by_the_version_even_when_it_changes_nothing(self, tell: Tell) -> None:
+    def test_a_status_is_fenced_by_the_version_even_when_it_changes_nothing(self, tell: Tell) -> None:
         async def story(world: World) -> None:
             old = await world.kube.apply(make_model(world))
             new = await world.kube.apply(make_model(world, runtime="x"))
             for status in (old["status"], {"observedGeneration": 1}):
                 with pytest.raises(Stale):
-                    await world.kube.patch_status(old, status, version_of(old))
-            live = await world.kube.patch_status(new, new["status"], version_of(new))
-            same = await world.kube.patch_status(live, live["status"], version_of(live))
+                    await world.kube.update_status(old, status, version_of(old))
+            live = await world.kube.update_status(new, new["status"], version_of(new))
+            same = await world.kube.update_status(live, live["status"], version_of(live))
             assert version_of(same) == version_of(live)
 
         tell(story)
@@ -206,11 +206,11 @@ class TestKube:
             live = await world.kube.apply(make_model(world))
             await world.kube.delete("ModelDeployment", world.namespace, "churn", live["metadata"]["uid"])
             with pytest.raises(Stale):
-                await world.kube.patch_status(live, {"replicas": 1}, version_of(live))
+                await world.kube.update_status(live, {"replicas": 1}, version_of(live))
             again = await world.kube.apply(make_model(world))
             assert again["metadata"]["uid"] != live["metadata"]["uid"]
             with pytest.raises(Stale):
-                await world.kube.patch_status(live, {"replicas": 1}, version_of(live))
+                await world.kube.update_status(live, {"replicas": 1}, version_of(live))
 
         tell(story)
 

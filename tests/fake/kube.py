@@ -93,12 +93,12 @@ class FakeKube:
         act = lambda: self.store.patch(live, edits, self._manager)  # noqa: E731
         return await self._write("edit", live["kind"], live["metadata"]["name"], act)
 
-    async def patch_status(self, live: Object, status: Object, resource_version: str) -> Object:
-        """Merge patch of the status with a version."""
+    async def update_status(self, live: Object, status: Object, resource_version: str) -> Object:
+        """PUT of the status with a version."""
         if not resource_version:
-            raise ValueError("patch_status without resourceVersion would not be fenced")
-        act = lambda: self.store.patch_status(live, status, resource_version)  # noqa: E731
-        return await self._write("patch_status", live["kind"], live["metadata"]["name"], act)
+            raise ValueError("update_status without resourceVersion would not be fenced")
+        act = lambda: self.store.update_status(live, status, resource_version)  # noqa: E731
+        return await self._write("update_status", live["kind"], live["metadata"]["name"], act)
 
     async def patch_series(self, event: Object, series: Object) -> Object:
         """Merge patch of an Event's series."""

@@ -13,7 +13,6 @@ from typing import Any
 
 from penstock.model.faults import Rejected, Stale
 from penstock.model.kinds import KINDS
-from penstock.shell.kube import merge_patch
 
 from .fields import check_fields, has_fields
 from .ownership import Path, copied, keyed, merged, nulls, paths, plain, value_at, without
@@ -125,16 +124,15 @@ class Store:
             _set(wanted, edit, f"{ref[0]}/{ref[2]}")
         return self.replace(wanted, manager)
 
-    def patch_status(self, live: Object, status: Object, resource_version: str) -> Object:
-        """A merge patch of the status subresource, fenced by the version."""
+    def update_status(self, live: Object, status: Object, resource_version: str) -> Object:
+        """PUT of the status subresource, fenced by the version."""
         ref, entry = self._find(live)
         if entry is None:
             raise Stale(f"{ref[0]}/{ref[2]}: is gone")
         if entry.live["metadata"]["resourceVersion"] != resource_version:
             raise Stale(f"{ref[0]}/{ref[2]}: the object has been modified")
-        patch = merge_patch(live.get("status") or {}, status)
         wanted = copied(entry.live)
-        wanted["status"] = _patched(wanted.get("status") or {}, patch)
+        wanted["status"] = copied(status)
         return self._update(ref, wanted, entry.managers)
 
     def patch_series(self, event: Object, series: Object) -> Object:

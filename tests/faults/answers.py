@@ -23,7 +23,7 @@ WRITTEN = {  # what a promotion writes
     "patch controllerrevisions",
     "patch deployments",
     "patch httproutes",
-    "patch modeldeployments/status",
+    "update modeldeployments/status",
     "patch poddisruptionbudgets",
     "patch services",
 }

@@ -16,7 +16,7 @@ def test_each_kind_of_write_is_answered_badly_once(play: Play) -> None:
     play(story)
 
 
-@pytest.mark.parametrize("what", ["patch modeldeployments/status", "patch httproutes"])
+@pytest.mark.parametrize("what", ["update modeldeployments/status", "patch httproutes"])
 def test_what_is_refused_for_long_is_not_tried_in_a_hot_loop(play: Play, what: str) -> None:
     async def story(house: House) -> None:
         assert await told_for_long(house, LASTING, what) == {}

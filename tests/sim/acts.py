@@ -90,8 +90,8 @@ def do_crash(sim: Rough, how: Arguments) -> None:
 
 
 def draw_fault(random: Random) -> Arguments:
-    verb, kind = random.choice((("*", "*"), ("apply", random.choice(KINDS[1:])), ("patch_status", KINDS[0])))
-    fault = random.choice(("retry", "retry", *{"apply": ("refused",), "patch_status": ("stale",)}.get(verb, ())))
+    verb, kind = random.choice((("*", "*"), ("apply", random.choice(KINDS[1:])), ("update_status", KINDS[0])))
+    fault = random.choice(("retry", "retry", *{"apply": ("refused",), "update_status": ("stale",)}.get(verb, ())))
     return {"verb": verb, "kind": kind, "fault": fault, "landed": random.random() < 0.5, "times": random.randint(1, 3)}
 
 

@@ -57,7 +57,7 @@ class Scene:
 
     @property
     def verb(self) -> str:
-        """apply, create, patch_status, delete."""
+        """apply, create, update_status, delete."""
         return self.landed.write[0]
 
     @property
@@ -137,7 +137,7 @@ class Court:
     def witness(self, landed: Landed) -> None:
         """Judge one write; a broken law ends the story."""
         self.writes.append(self.sim.time())
-        if landed.write[0] == "patch_status":
+        if landed.write[0] == "update_status":
             self.record()
         scene = Scene(self, landed, self.sim.turn.known)
         for found in LAWS.get("*", []) + LAWS.get(landed.write[1], []):
@@ -243,7 +243,7 @@ def _only_a_label(scene: Scene, change: str, live: Object) -> Iterator[str]:
 
 def _only_status(scene: Scene, live: Object) -> Iterator[str]:
     before = scene.before or {}
-    if scene.verb != "patch_status" or before.get("spec") != live.get("spec"):
+    if scene.verb != "update_status" or before.get("spec") != live.get("spec"):
         yield "the operator edited the wish"
     kept = {key: (live["metadata"].get(key), before.get("metadata", {}).get(key)) for key in ("annotations", "labels")}
     if any(now != was for now, was in kept.values()):
@@ -261,7 +261,7 @@ def nothing_is_done_before_it_is_recorded(scene: Scene) -> Iterator[str]:
             told = read(live["series"]["lastObservedTime"] if "series" in live else live["eventTime"])
             if told > scene.sim.recorded:
                 yield f"{scene.landed.write} tells of {told}, recorded last at {scene.sim.recorded}"
-    elif scene.verb != "patch_status" and not scene.sim.turn.recorded:
+    elif scene.verb != "update_status" and not scene.sim.turn.recorded:
         yield f"{scene.landed.write} in a turn that has recorded nothing"
 
 

@@ -104,13 +104,13 @@ class Rough(Sim):
             answer = act()
         finally:
             self._landing = None
-        if write[0] == "patch_status":
+        if write[0] == "update_status":
             self.heard += self.turn.told
             self.shared += self.turn.shared
             self.turn.told, self.turn.shared = [], []
             self.recorded = START + timedelta(seconds=self.time() + self.ahead)
         self.witness(landed)
-        self.turn.recorded |= write[0] == "patch_status"
+        self.turn.recorded |= write[0] == "update_status"
         self.strike("after a write")
         return answer
 

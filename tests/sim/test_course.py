@@ -16,15 +16,15 @@ from tests.fake.kube import FakeKube
 from tests.sim.machine import START, Nature, Sim, model, settled
 
 MOMENTS = ["asked_at", "answered_at", "decided_at", "recorded_at", "acted_at"]
-PACE = {"patch_status": 0.03, "apply": 0.05}
+PACE = {"update_status": 0.03, "apply": 0.05}
 
 
 class SlowKube(FakeKube):
     """A client whose writes take their time, so that each moment of a turn is another."""
 
-    async def patch_status(self, live: Any, status: Any, resource_version: str) -> Any:
-        await asyncio.sleep(PACE["patch_status"])
-        return await super().patch_status(live, status, resource_version)
+    async def update_status(self, live: Any, status: Any, resource_version: str) -> Any:
+        await asyncio.sleep(PACE["update_status"])
+        return await super().update_status(live, status, resource_version)
 
     async def apply(self, manifest: Any, manager: str = "") -> Any:
         await asyncio.sleep(PACE["apply"])
@@ -64,7 +64,7 @@ def test_an_audit_line_says_when_the_turn_did_what_in_order(reason: str, caplog:
     assert [name for name in line if name.endswith("_at")] == MOMENTS
     times = [datetime.fromisoformat(line[name]) for name in MOMENTS]
     assert times == sorted(times)
-    assert times[3] - times[2] >= timedelta(seconds=PACE["patch_status"]), "the status was written in between"
+    assert times[3] - times[2] >= timedelta(seconds=PACE["update_status"]), "the status was written in between"
 
 
 def test_the_line_of_a_rejection_says_how_long_the_write_of_the_route_took(caplog: pytest.LogCaptureFixture) -> None:
@@ -73,7 +73,7 @@ def test_the_line_of_a_rejection_says_how_long_the_write_of_the_route_took(caplo
     run(rejected())
     line = line_of(caplog, "ErrorRateAbove")
     decided, recorded, acted = (datetime.fromisoformat(line[name]) for name in MOMENTS[2:])
-    assert (recorded - decided).total_seconds() == pytest.approx(PACE["patch_status"], abs=1e-4)
+    assert (recorded - decided).total_seconds() == pytest.approx(PACE["update_status"], abs=1e-4)
     assert (acted - recorded).total_seconds() == pytest.approx(PACE["apply"], abs=1e-4)
 
 

@@ -175,16 +175,16 @@ def test_the_late_answer_of_a_write_brings_nothing_back_that_is_gone() -> None:
 
     async def story() -> None:
         sim = await settled()
-        patch = sim.kube.patch_status
+        patch = sim.kube.update_status
 
         async def late(live: Object, status: Object, resource_version: str) -> Object:
             answer = await patch(live, status, resource_version)
-            sim.kube.patch_status = patch
+            sim.kube.update_status = patch
             sim.store.delete("ModelDeployment", "ml", "churn")
             sim.apply(model("v2"))
             return answer
 
-        sim.kube.patch_status = late  # type: ignore[method-assign]
+        sim.kube.update_status = late  # type: ignore[method-assign]
         sim.set_ready(sim.status["stable"]["revision"], 1)
         await sim.run(60)
         assert sim.status["stable"]["version"] == "v2"

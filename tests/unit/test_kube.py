@@ -12,7 +12,7 @@ from kubernetes.aio.client.configuration import Configuration
 
 from penstock.model.faults import Rejected, Retry, Stale
 from penstock.shell import kube as kube_module
-from penstock.shell.kube import Call, Kube, merge_patch
+from penstock.shell.kube import Call, Kube
 
 Object = dict[str, Any]
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -176,30 +176,31 @@ def test_what_is_sent() -> None:
         return web.json_response({"metadata": {}})
 
     async def story(kube: Kube) -> None:
-        live = {**DEPLOYMENT, "status": {"old": 1, "keep": {"a": 1, "b": 2}}}
+        live = {**DEPLOYMENT, "metadata": {**DEPLOYMENT["metadata"], "uid": "u-7"}, "status": {"old": 1}}
         await kube.apply(DEPLOYMENT)
         await kube.create({"kind": "Event", "metadata": {"namespace": "ml", "name": "e"}})
         await kube.replace({"kind": "Lease", "metadata": {"namespace": "ml", "name": "l", "resourceVersion": "1"}})
-        await kube.patch_status(live, {"keep": {"a": 2}, "new": [1]}, "7")
+        await kube.update_status(live, {"keep": {"a": 2}, "new": [1]}, "7")
         await kube.delete("Service", "ml", "../x", "u-1")
         await kube.get("ModelRuntime", None, "mlserver")
         await kube.apply(DEPLOYMENT, "somebody")
 
     with_server(answer, story)
     options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": "u-1"}}
-    patch = {"metadata": {"resourceVersion": "7"}, "status": {"old": None, "keep": {"a": 2, "b": None}, "new": [1]}}
+    told = {key: DEPLOYMENT[key] for key in ("apiVersion", "kind")} | {"status": {"keep": {"a": 2}, "new": [1]}}
+    told["metadata"] = {"namespace": "ml", "name": "churn-1", "uid": "u-7", "resourceVersion": "7"}
     in_ml = "/apis/apps/v1/namespaces/ml/deployments/churn-1"
     owner = "fieldManager=penstock"
     assert [call[:3] for call in sent] == [
         ("PATCH", f"{in_ml}?{owner}&force=true", "application/apply-patch+yaml"),
         ("POST", f"/apis/events.k8s.io/v1/namespaces/ml/events?{owner}", "application/json"),
         ("PUT", f"/apis/coordination.k8s.io/v1/namespaces/ml/leases/l?{owner}", "application/json"),
-        ("PATCH", f"{in_ml}/status?{owner}", "application/merge-patch+json"),
+        ("PUT", f"{in_ml}/status?{owner}", "application/json"),
         ("DELETE", "/api/v1/namespaces/ml/services/..%2Fx", "application/json"),
         ("GET", "/apis/penstock.dev/v1alpha1/modelruntimes/mlserver", "application/json"),
         ("PATCH", f"{in_ml}?fieldManager=somebody&force=true", "application/apply-patch+yaml"),
     ]
-    assert (sent[0][3], sent[3][3]) == (DEPLOYMENT, patch)
+    assert (sent[0][3], sent[3][3]) == (DEPLOYMENT, told)
     assert sent[4][3] == options | {"propagationPolicy": "Background"}
 
 
@@ -207,7 +208,7 @@ def test_unfenced_writes_are_bugs() -> None:
     async def story() -> None:
         kube = Kube(Configuration(host="http://127.0.0.1:1"))
         with pytest.raises(ValueError):
-            await kube.patch_status(DEPLOYMENT, {}, "")
+            await kube.update_status(DEPLOYMENT, {}, "")
         with pytest.raises(ValueError):
             await kube.replace({"kind": "Lease", "metadata": {"name": "x", "namespace": "y"}})
         with pytest.raises(ValueError):
@@ -292,18 +293,6 @@ def test_the_environment_cannot_redirect_requests(monkeypatch: pytest.MonkeyPatc
         assert await kube.get("Service", "ml", "x") == {"metadata": {}}
 
     with_server(answer, story)
-
-
-def test_merge_patch_says_null_for_what_must_go() -> None:
-    live = {"a": 1, "b": {"c": 1, "d": {"e": 1}}, "f": [1], "g": {"h": 1}}
-    assert merge_patch(live, {"a": None, "b": {"c": 2}, "f": {"x": 1}, "g": [2]}) == {
-        "a": None,
-        "b": {"c": 2, "d": None},
-        "f": {"x": 1},
-        "g": [2],
-    }
-    assert merge_patch({}, {}) == {}
-    assert merge_patch("what an older schema let in", {"a": {"b": 1}}) == {"a": {"b": 1}}
 
 
 def test_a_create_path_has_no_name() -> None:

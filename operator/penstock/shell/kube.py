@@ -67,8 +67,8 @@ class Api(Protocol):
     async def edit(self, live: Object, edits: list[Object]) -> Object:
         """JSON Patch of an object of somebody else's."""
 
-    async def patch_status(self, live: Object, status: Object, resource_version: str) -> Object:
-        """PATCH of the status."""
+    async def update_status(self, live: Object, status: Object, resource_version: str) -> Object:
+        """PUT of the status."""
 
     async def patch_series(self, event: Object, series: Object) -> Object:
         """PATCH of an Event's series."""
@@ -119,7 +119,7 @@ class Call:
         if kind.namespaced and self.namespace:
             parts += ["namespaces", self.namespace]
         parts += [kind.plural] if self.method == "POST" or not self.name else [kind.plural, self.name]
-        parts += ["status"] if self.verb == "patch_status" else []
+        parts += ["status"] if self.verb == "update_status" else []
         path = "/" + "/".join(quote(part, safe="") for part in parts)
         return f"{path}?{urlencode(self.query)}" if self.query else path
 
@@ -176,16 +176,14 @@ class Kube:
         call = _about(live, "edit", "PATCH", query=query, body=[fence, *edits], content_type=JSON_PATCH)
         return await self._write(call)
 
-    async def patch_status(self, live: Object, status: Object, resource_version: str) -> Object:
+    async def update_status(self, live: Object, status: Object, resource_version: str) -> Object:
         """Make the status of `live` equal `status`, only if the object is still at `resource_version`."""
-        _require(resource_version, "patch_status without resourceVersion would not be fenced")
-        body = {
-            "metadata": {"resourceVersion": resource_version},
-            "status": merge_patch(live.get("status"), status),
-        }
-        query = {"fieldManager": self._manager}
-        call = _about(live, "patch_status", "PATCH", query=query, body=body, content_type=MERGE)
-        return await self._write(call)
+        _require(resource_version, "update_status without resourceVersion would not be fenced")
+        meta = {key: live["metadata"][key] for key in ("namespace", "name", "uid")}
+        meta["resourceVersion"] = resource_version
+        body = {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": meta, "status": status}
+        # Nothing but the status is taken from it; a merge patch costs the server a seventh more.
+        return await self._write(_about(live, "update_status", "PUT", query={"fieldManager": self._manager}, body=body))
 
     async def patch_series(self, event: Object, series: Object) -> Object:
         """Count an Event on; `Stale` where it is gone. Not fenced by version: nothing is ever decided from an Event."""
@@ -287,18 +285,6 @@ def spell(manifest: Object | list[Object]) -> str:
     YAML has no pairs of surrogates, and wants characters escaped that JSON takes as they are.
     """
     return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(manifest, ensure_ascii=False))
-
-
-def merge_patch(live: Any, wanted: Object) -> Object:
-    """The JSON merge patch that turns `live` into `wanted`: a merge patch forgets nothing unless told so with null."""
-    known: Object = live if isinstance(live, dict) else {}
-    patch: Object = {key: None for key in known if wanted.get(key) is None}
-    for key, value in wanted.items():
-        if isinstance(value, dict):
-            patch[key] = merge_patch(known.get(key), value)
-        elif value is not None:
-            patch[key] = value
-    return patch
 
 
 def _about(manifest: Object, verb: str, method: str, **rest: Any) -> Call:
