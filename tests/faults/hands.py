@@ -178,8 +178,8 @@ class Case:
 CHURN = {LABEL_NAME: "churn"}
 CASES: dict[str, Case] = {
     "deleted": Case(Hand.delete),
-    "unlabelled": Case(_strip("labels")),
-    "led elsewhere": Case(_label(name="other")),
+    "unlabelled": Case(_strip("labels"), writes=2),  # the first is refused: what is not seen is made (decision 28)
+    "led elsewhere": Case(_label(name="other"), writes=2),
     "disowned": Case(_strip("ownerReferences")),
     "unstamped": Case(_strip("annotations")),
     "added to": Case(_add, writes=0),
@@ -220,7 +220,7 @@ async def altered(hand: Hand) -> list[str]:
             wrong += [f"{path}: {line}" for line in await hand.mended()]
     await hand.scene.quiet(STILL)
     wrote = hand.writes(since)
-    if len(wrote) > count * (1 + (hand.ref[0] == "Deployment")):
+    if len(wrote) > 1 + count * (1 + (hand.ref[0] == "Deployment")):  # one is refused: without its label it is not seen
         wrong.append(f"{len(wrote)} writes mend {count} edits")
     return [f"{hand.ref[0]} {hand.ref[2]} altered: {line}" for line in wrong]
 
