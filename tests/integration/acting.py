@@ -138,10 +138,10 @@ class Model:
         self.write_status({"acted": acted})
 
     def status(self, user: str, **metadata: object) -> subprocess.CompletedProcess[str]:
-        """A status as the operator's account writes it: nothing is read before, for which it has no right."""
-        head = {"apiVersion": "penstock.dev/v1alpha1", "kind": "ModelDeployment"}
-        text = {**head, "metadata": {"name": self.name, **metadata}, "status": {"observedGeneration": 1}}
-        return self.run(user, "apply", "--server-side", "--subresource=status", "-f", "-", text=json.dumps(text))
+        """A status as the operator's account writes it: kubectl reads nothing before, for which that has no right."""
+        live = json.loads(self.plane.kubectl("-n", self.namespace, "get", "mdep", self.name, "-o", "json").stdout)
+        text = live | {"metadata": live["metadata"] | metadata, "status": {"observedGeneration": 1}}
+        return self.run(user, "replace", "--subresource=status", "-f", "-", text=json.dumps(text))
 
     def write_status(self, status: dict[str, object]) -> None:
         """In the operator's place."""

@@ -179,10 +179,9 @@ class Kube:
     async def update_status(self, live: Object, status: Object, resource_version: str) -> Object:
         """Make the status of `live` equal `status`, only if the object is still at `resource_version`."""
         _require(resource_version, "update_status without resourceVersion would not be fenced")
-        meta = {key: live["metadata"][key] for key in ("namespace", "name", "uid")}
-        meta["resourceVersion"] = resource_version
-        body = {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": meta, "status": status}
-        # Nothing but the status is taken from it; a merge patch costs the server a seventh more.
+        # The server takes nothing but the status; policies see the object whole. A merge patch costs the server more.
+        meta = {key: value for key, value in live["metadata"].items() if key != "managedFields"}
+        body = {**live, "metadata": meta | {"resourceVersion": resource_version}, "status": status}
         return await self._write(_about(live, "update_status", "PUT", query={"fieldManager": self._manager}, body=body))
 
     async def patch_series(self, event: Object, series: Object) -> Object:
