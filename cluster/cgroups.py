@@ -6,6 +6,7 @@ It is the list of the node's processes that survives any crash of ours: whoever 
 import os
 import signal
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from cluster.errors import ClusterError
@@ -49,12 +50,41 @@ def shelter(name: str, pids: Iterable[int], root: Path = ROOT) -> None:
 
     Else pods that start keep the API server waiting, for a second and more, on the writes that take traffic off others.
     """
-    group = f"{name}/control"
-    folder = root / group if unified(root) else root / "cpu" / group
+    _gather(f"{name}/control", pids, root)
+
+
+def invite(name: str, pids: Iterable[int], root: Path = ROOT) -> None:
+    """Lets processes that ask the node's pods weigh as much as the whole node, as on a machine of their own.
+
+    Else they wait for pods that start, for seconds, and take their own waiting for the pods'. They are not the node's:
+    `destroy` sends them back.
+    """
+    _gather(_guests(name), pids, root)
+
+
+def _guests(name: str) -> str:
+    return f"{name}-guests"
+
+
+def _folder(group: str, root: Path) -> Path:
+    return root / group if unified(root) else root / "cpu" / group
+
+
+def _gather(group: str, pids: Iterable[int], root: Path) -> None:
+    folder = _folder(group, root)
     folder.mkdir(exist_ok=True)
     _outweigh(group, root)
     for pid in pids:  # one for each write: the kernel takes no list
         (folder / "cgroup.procs").write_text(str(pid))
+
+
+def _send_back(group: str, root: Path) -> None:
+    folder = _folder(group, root)
+    if folder.exists():
+        for pid in (folder / "cgroup.procs").read_text().split():
+            with suppress(ProcessLookupError):
+                (folder.parent / "cgroup.procs").write_text(pid)
+        folder.rmdir()
 
 
 def _outweigh(name: str, root: Path) -> None:
@@ -93,6 +123,7 @@ def members(name: str, root: Path = ROOT) -> set[int]:
 
 def destroy(name: str, root: Path = ROOT) -> None:
     """Kills whoever is left and removes the group; fine when there is none."""
+    _send_back(_guests(name), root)
     wait_for(f"the processes in control group {name} to end", lambda: not _kill(name, root), 20)
     for tree in trees(name, root):
         for folder, _, _ in os.walk(tree, topdown=False):

@@ -99,6 +99,10 @@ class Node:
         """These processes of the control plane do not wait for pods."""
         cgroups.shelter(self.cgroup, pids)
 
+    def invite(self, pids: Iterable[int]) -> None:
+        """These processes of a client do not wait for pods either."""
+        cgroups.invite(self.cgroup, pids)
+
     def stop(self) -> None:
         """Ends the node with all its pods and takes its traces off the machine."""
         proc.stop(self.record)

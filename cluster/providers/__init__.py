@@ -34,6 +34,9 @@ class Provider(Protocol):
     def image(self, reference: str) -> str:
         """How pods of this cluster must spell an image that `load` made available."""
 
+    def invite(self, pid: int) -> None:
+        """Lets a process of this machine ask the cluster's pods without having to wait for them to leave it a core."""
+
     def kubeconfig(self) -> Path:
         """An administrator's kubeconfig."""
 

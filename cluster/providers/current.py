@@ -50,6 +50,9 @@ class Current:
             )
         return f"{prefix}/{reference.partition('/')[2]}"
 
+    def invite(self, pid: int) -> None:
+        """Nothing: its nodes are elsewhere."""
+
     def status(self) -> dict[str, str]:
         """Nothing here is ours to watch."""
         return {"current": str(self.kubeconfig())}

@@ -50,6 +50,9 @@ class Kind:
         """As it was built: it lies in the node under that name."""
         return reference
 
+    def invite(self, pid: int) -> None:
+        """Nothing: its node is one container among others, and weighs as one."""
+
     def status(self) -> dict[str, str]:
         """Whether kind knows the cluster."""
         there = self._kind_name in self._kind("get", "clusters").split()

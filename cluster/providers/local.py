@@ -83,6 +83,10 @@ class Local:
         """As it was built: it lies in the node under that name."""
         return reference
 
+    def invite(self, pid: int) -> None:
+        """Beside the node, with the same weight."""
+        self._node(self._block()).invite([pid])
+
     def status(self) -> dict[str, str]:
         """Each component that was started, and whether it still runs."""
         pids = {record.stem: proc.living_pid(record) for record in sorted(self.state.glob("run/*.json"))}

@@ -48,6 +48,7 @@ def prepare(name: str) -> Place:
     try:
         provider = providers.get(name)
         provider.up()
+        provider.invite(os.getpid())  # whoever asks its models is not one of its pods
         made = images.images_of(SERVERS)
         archives = [*(one.archive for one in made.values()), *addons.archives(), *_model_images()]
         with step("images into the node"):

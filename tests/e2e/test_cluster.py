@@ -49,8 +49,8 @@ def traces(name: str, block: Block) -> list[str]:
     state = str(state_dir(name))
     found = [line for line in Path("/proc/self/mounts").read_text().splitlines() if state in line]
     found += [str(path) for path in Path("/sys/class/net").glob(f"{block.bridge}*")]
-    found += [str(path) for path in Path("/sys/fs/cgroup").glob(f"*/penstock-{block.index}")]
-    found += [str(path) for path in Path("/sys/fs/cgroup").glob(f"penstock-{block.index}")]
+    for group in (f"penstock-{block.index}", f"penstock-{block.index}-guests"):
+        found += [str(path) for tree in ("*/", "") for path in Path("/sys/fs/cgroup").glob(tree + group)]
     tables = subprocess.run(["nft", "list", "tables"], check=False, capture_output=True, text=True).stdout
     found += [line for line in tables.splitlines() if line.endswith(f"penstock-{block.index}")]
     routes = subprocess.run(["ip", "route"], check=False, capture_output=True, text=True).stdout
@@ -199,18 +199,28 @@ def test_up_again_changes_nothing(block: Block) -> None:
     assert cli("status", "--name", NAME).stdout == running
 
 
-def test_a_killed_cluster_comes_up_again(block: Block) -> None:
-    ours = [pid for pid, words in processes().items() if str(state_dir(NAME)) in words]
-    assert len(ours) > 6
-    for pid in ours:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue  # the node's went with its first process
-    done = cli("up", "--name", NAME)
-    assert done.returncode == 0, done.stderr
-    assert "starting over" in done.stderr
-    assert f"{NAME}-node" in kubectl("get", "nodes")
+def groups(process: subprocess.Popen[bytes]) -> str:
+    return Path(f"/proc/{process.pid}/cgroup").read_text()
+
+
+def test_a_killed_cluster_comes_up_again_and_its_guests_live(block: Block) -> None:
+    with subprocess.Popen(["sleep", "600"]) as guest:
+        alone = groups(guest)
+        Local(NAME).invite(guest.pid)
+        invited = groups(guest)
+        ours = [pid for pid, words in processes().items() if str(state_dir(NAME)) in words]
+        assert len(ours) > 6
+        for pid in ours:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue  # the node's went with its first process
+        done = cli("up", "--name", NAME)
+        assert done.returncode == 0, done.stderr
+        assert "starting over" in done.stderr
+        assert f"{NAME}-node" in kubectl("get", "nodes")
+        assert groups(guest) == alone != invited
+        guest.kill()
 
 
 def test_an_interrupted_start_is_cleaned_up(before: dict[str, object]) -> None:

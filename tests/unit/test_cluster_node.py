@@ -128,17 +128,18 @@ def test_a_group_of_version_1_is_in_every_hierarchy(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tree", "knob", "weight"), [("cpu/penstock-7", "cpu.shares", "16384"), ("penstock-7", "cpu.weight", "1000")]
 )
-def test_the_control_plane_weighs_more_than_the_pods_beside_it(
+def test_control_plane_and_guests_weigh_more_than_the_pods_beside_them(
     tmp_path: Path, tree: str, knob: str, weight: str
 ) -> None:
     if knob == "cpu.weight":
         (tmp_path / "cgroup.controllers").touch()
-    control = tmp_path / tree / "control"
-    control.mkdir(parents=True)
-    (control / knob).write_text("as it was")
-    cgroups.shelter("penstock-7", [41, 42], tmp_path)
-    assert (control / knob).read_text() == weight
-    assert (control / "cgroup.procs").read_text() == "42", "the kernel keeps each that is written"
+    for group, join in ((f"{tree}/control", cgroups.shelter), (f"{tree}-guests", cgroups.invite)):
+        folder = tmp_path / group
+        folder.mkdir(parents=True)
+        (folder / knob).write_text("as it was")
+        join("penstock-7", [41, 42], tmp_path)
+        assert (folder / knob).read_text() == weight
+        assert (folder / "cgroup.procs").read_text() == "42", "the kernel keeps each that is written"
 
 
 def test_a_machine_without_control_groups_is_told_in_one_line(tmp_path: Path) -> None:

@@ -14,19 +14,22 @@ from tests.e2e.stories.crowd import Fixed
 from tests.e2e.stories.scene import Scene
 
 WAITING = 20  # connections that are held
+PATIENT = aiohttp.ClientTimeout(total=60)
 QUICK = aiohttp.ClientTimeout(total=60, sock_connect=1)  # to a port that nobody has yet nothing is answered at all
 TURNED_AWAY = {401, 403, 404, 500, 503}
 
 
-def _session(scene: Scene, trust: ssl.SSLContext | None = None) -> aiohttp.ClientSession:
+def _session(
+    scene: Scene, timeout: aiohttp.ClientTimeout, trust: ssl.SSLContext | None = None
+) -> aiohttp.ClientSession:
     names = Fixed(scene.house.address)
     pool = aiohttp.TCPConnector(ssl=trust or True, resolver=names, keepalive_timeout=600)
-    return aiohttp.ClientSession(trust_env=False, connector=pool, timeout=QUICK)
+    return aiohttp.ClientSession(trust_env=False, connector=pool, timeout=timeout)
 
 
 async def asked(scene: Scene, headers: Mapping[str, str] | None = None, body: bytes = b"") -> int:
     """The status of one request with the first row, or with this body."""
-    async with _session(scene) as session:
+    async with _session(scene, PATIENT) as session:
         return await _asked(session, scene, "http", headers or {}, body)
 
 
@@ -61,7 +64,7 @@ class Strangers:
 
     def session(self) -> aiohttp.ClientSession:
         """One that keeps its connection for as long as the other side does."""
-        return _session(self.scene, self.trust)
+        return _session(self.scene, QUICK, self.trust)
 
     async def knock(self, session: aiohttp.ClientSession, manner: str) -> None:
         """Once; a connection that is closed under it, or is not to be had, is no answer."""
