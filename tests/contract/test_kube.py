@@ -158,7 +158,7 @@ class TestKube:
             live = await world.kube.apply(make_model(world) | {"status": {"replicas": 5}})
             assert live["status"] == {"observedGeneration": -1}
             status = {"observedGeneration": 1, "stable": {"revision": "r", "weight": 95}, "conditions": [READY]}
-            after = await world.kube.update_status(live, status, version_of(live))
+            after = await world.kube.update_status(live, status)
             assert after["status"] == status and after["spec"] == MODEL
             assert after["metadata"]["generation"] == 1 and version_of(after) != version_of(live)
             assert (await world.kube.apply(make_model(world, runtime="x")))["status"] == status
@@ -181,9 +181,9 @@ class TestKube:
                 "url": "x",
                 "conditions": [READY],
             }
-            live = await world.kube.update_status(live, first, version_of(live))
+            live = await world.kube.update_status(live, first)
             second = {"observedGeneration": 1, "stable": {"revision": "b"}, "replicas": 2, "conditions": []}
-            live = await world.kube.update_status(live, second, version_of(live))
+            live = await world.kube.update_status(live, second)
             assert live["status"] == second
 
         tell(story)
@@ -194,9 +194,9 @@ class TestKube:
             new = await world.kube.apply(make_model(world, runtime="x"))
             for status in (old["status"], {"observedGeneration": 1}):
                 with pytest.raises(Stale):
-                    await world.kube.update_status(old, status, version_of(old))
-            live = await world.kube.update_status(new, new["status"], version_of(new))
-            same = await world.kube.update_status(live, live["status"], version_of(live))
+                    await world.kube.update_status(old, status)
+            live = await world.kube.update_status(new, new["status"])
+            same = await world.kube.update_status(live, live["status"])
             assert version_of(same) == version_of(live)
 
         tell(story)
@@ -206,11 +206,11 @@ class TestKube:
             live = await world.kube.apply(make_model(world))
             await world.kube.delete("ModelDeployment", world.namespace, "churn", live["metadata"]["uid"])
             with pytest.raises(Stale):
-                await world.kube.update_status(live, {"replicas": 1}, version_of(live))
+                await world.kube.update_status(live, {"replicas": 1})
             again = await world.kube.apply(make_model(world))
             assert again["metadata"]["uid"] != live["metadata"]["uid"]
             with pytest.raises(Stale):
-                await world.kube.update_status(live, {"replicas": 1}, version_of(live))
+                await world.kube.update_status(live, {"replicas": 1})
 
         tell(story)
 

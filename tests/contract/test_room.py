@@ -53,8 +53,7 @@ async def set_status(world: World, manifest: Object, status: Object) -> None:
         )
         assert live
         try:
-            version = live["metadata"]["resourceVersion"]
-            await world.other.update_status(live, (live.get("status") or {}) | status, version)
+            await world.other.update_status(live, (live.get("status") or {}) | status)
         except Stale:
             return False
         return True

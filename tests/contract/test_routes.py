@@ -129,7 +129,7 @@ def test_the_api_server_says_when_a_virtual_service_was_written(control_plane: C
             await asyncio.sleep(1.1)  # its times are whole seconds
             again = await kube.apply(first)
             conditions = [{"type": "Reconciled", "status": "True", "observedGeneration": 1}]
-            told = await kube.update_status(again, {"conditions": conditions}, again["metadata"]["resourceVersion"])
+            told = await kube.update_status(again, {"conditions": conditions})
             listed = [each async for page in kube.pages("VirtualService", NAMESPACE) for each in page]
             known = next(each for each in listed if each["metadata"]["name"] == "dated")
             changed = await kube.apply(second)

@@ -93,11 +93,11 @@ class FakeKube:
         act = lambda: self.store.patch(live, edits, self._manager)  # noqa: E731
         return await self._write("edit", live["kind"], live["metadata"]["name"], act)
 
-    async def update_status(self, live: Object, status: Object, resource_version: str) -> Object:
+    async def update_status(self, live: Object, status: Object) -> Object:
         """PUT of the status with a version."""
-        if not resource_version:
+        if not live["metadata"].get("resourceVersion"):
             raise ValueError("update_status without resourceVersion would not be fenced")
-        act = lambda: self.store.update_status(live, status, resource_version)  # noqa: E731
+        act = lambda: self.store.update_status(live, status)  # noqa: E731
         return await self._write("update_status", live["kind"], live["metadata"]["name"], act)
 
     async def patch_series(self, event: Object, series: Object) -> Object:

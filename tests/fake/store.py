@@ -124,12 +124,12 @@ class Store:
             _set(wanted, edit, f"{ref[0]}/{ref[2]}")
         return self.replace(wanted, manager)
 
-    def update_status(self, live: Object, status: Object, resource_version: str) -> Object:
+    def update_status(self, live: Object, status: Object) -> Object:
         """PUT of the status subresource, fenced by the version."""
         ref, entry = self._find(live)
         if entry is None:
             raise Stale(f"{ref[0]}/{ref[2]}: is gone")
-        if entry.live["metadata"]["resourceVersion"] != resource_version:
+        if entry.live["metadata"]["resourceVersion"] != live["metadata"]["resourceVersion"]:
             raise Stale(f"{ref[0]}/{ref[2]}: the object has been modified")
         wanted = copied(entry.live)
         wanted["status"] = copied(status)

@@ -100,4 +100,4 @@ async def _take(kube: Kube, route: Object) -> None:
         "controllerName": "tests.penstock.dev/gateway",
         "conditions": conditions,
     }
-    await kube.update_status(route, {"parents": [answer]}, route["metadata"]["resourceVersion"])
+    await kube.update_status(route, {"parents": [answer]})

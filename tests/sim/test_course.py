@@ -22,9 +22,9 @@ PACE = {"update_status": 0.03, "apply": 0.05}
 class SlowKube(FakeKube):
     """A client whose writes take their time, so that each moment of a turn is another."""
 
-    async def update_status(self, live: Any, status: Any, resource_version: str) -> Any:
+    async def update_status(self, live: Any, status: Any) -> Any:
         await asyncio.sleep(PACE["update_status"])
-        return await super().update_status(live, status, resource_version)
+        return await super().update_status(live, status)
 
     async def apply(self, manifest: Any, manager: str = "") -> Any:
         await asyncio.sleep(PACE["apply"])

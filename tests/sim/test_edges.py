@@ -177,8 +177,8 @@ def test_the_late_answer_of_a_write_brings_nothing_back_that_is_gone() -> None:
         sim = await settled()
         patch = sim.kube.update_status
 
-        async def late(live: Object, status: Object, resource_version: str) -> Object:
-            answer = await patch(live, status, resource_version)
+        async def late(live: Object, status: Object) -> Object:
+            answer = await patch(live, status)
             sim.kube.update_status = patch
             sim.store.delete("ModelDeployment", "ml", "churn")
             sim.apply(model("v2"))

@@ -35,7 +35,7 @@ def wish(version: str, policy: str, **requests: str) -> Object:
 def put(sim: Sim, made: Object) -> None:
     live = sim.store.apply(made, "kubelet")
     if "status" in made:
-        sim.store.update_status(live, made["status"], live["metadata"]["resourceVersion"])
+        sim.store.update_status(live, made["status"])
 
 
 async def full(policy: str) -> Sim:

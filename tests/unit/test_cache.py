@@ -174,7 +174,7 @@ def test_after_a_start_those_who_have_something_under_way_come_first() -> None:
         }
         for name, said in statuses.items():
             live = store.apply(model("v1") | {"metadata": {"name": name, "namespace": "ml"}}, "user")
-            store.update_status(live, said, live["metadata"]["resourceVersion"])
+            store.update_status(live, said)
         watch = watching(FakeKube(store))
         keeping = asyncio.ensure_future(watch.keep())
         await watch.queue.wanted()

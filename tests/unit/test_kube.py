@@ -176,11 +176,15 @@ def test_what_is_sent() -> None:
         return web.json_response({"metadata": {}})
 
     async def story(kube: Kube) -> None:
-        live = {**DEPLOYMENT, "metadata": {**DEPLOYMENT["metadata"], "uid": "u-7"}, "status": {"old": 1}}
+        live = {
+            **DEPLOYMENT,
+            "metadata": {**DEPLOYMENT["metadata"], "uid": "u-7", "resourceVersion": "7"},
+            "status": {"old": 1},
+        }
         await kube.apply(DEPLOYMENT)
         await kube.create({"kind": "Event", "metadata": {"namespace": "ml", "name": "e"}})
         await kube.replace({"kind": "Lease", "metadata": {"namespace": "ml", "name": "l", "resourceVersion": "1"}})
-        await kube.update_status(live, {"keep": {"a": 2}, "new": [1]}, "7")
+        await kube.update_status(live, {"keep": {"a": 2}, "new": [1]})
         await kube.delete("Service", "ml", "../x", "u-1")
         await kube.get("ModelRuntime", None, "mlserver")
         await kube.apply(DEPLOYMENT, "somebody")
@@ -208,7 +212,7 @@ def test_unfenced_writes_are_bugs() -> None:
     async def story() -> None:
         kube = Kube(Configuration(host="http://127.0.0.1:1"))
         with pytest.raises(ValueError):
-            await kube.update_status(DEPLOYMENT, {}, "")
+            await kube.update_status({"kind": "Deployment", "metadata": {"name": "x", "namespace": "y"}}, {})
         with pytest.raises(ValueError):
             await kube.replace({"kind": "Lease", "metadata": {"name": "x", "namespace": "y"}})
         with pytest.raises(ValueError):

@@ -25,7 +25,7 @@ def put(store: Store, manifest: Object) -> None:
     """Store an object with its status, which only a second write can set."""
     live = store.apply(manifest, "someone")
     if "status" in manifest:
-        store.update_status(live, manifest["status"], live["metadata"]["resourceVersion"])
+        store.update_status(live, manifest["status"])
 
 
 def node(name: str, **allocatable: str) -> Object:

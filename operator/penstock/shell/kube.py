@@ -67,7 +67,7 @@ class Api(Protocol):
     async def edit(self, live: Object, edits: list[Object]) -> Object:
         """JSON Patch of an object of somebody else's."""
 
-    async def update_status(self, live: Object, status: Object, resource_version: str) -> Object:
+    async def update_status(self, live: Object, status: Object) -> Object:
         """PUT of the status."""
 
     async def patch_series(self, event: Object, series: Object) -> Object:
@@ -176,12 +176,12 @@ class Kube:
         call = _about(live, "edit", "PATCH", query=query, body=[fence, *edits], content_type=JSON_PATCH)
         return await self._write(call)
 
-    async def update_status(self, live: Object, status: Object, resource_version: str) -> Object:
-        """Make the status of `live` equal `status`, only if the object is still at `resource_version`."""
-        _require(resource_version, "update_status without resourceVersion would not be fenced")
+    async def update_status(self, live: Object, status: Object) -> Object:
+        """Make the status of an object equal `status`, only if it is still as `live`."""
+        _require(live["metadata"].get("resourceVersion"), "update_status without resourceVersion would not be fenced")
         # The server takes nothing but the status; policies see the object whole. A merge patch costs the server more.
         meta = {key: value for key, value in live["metadata"].items() if key != "managedFields"}
-        body = {**live, "metadata": meta | {"resourceVersion": resource_version}, "status": status}
+        body = {**live, "metadata": meta, "status": status}
         return await self._write(_about(live, "update_status", "PUT", query={"fieldManager": self._manager}, body=body))
 
     async def patch_series(self, event: Object, series: Object) -> Object:

@@ -269,7 +269,7 @@ class Loop:
         changed = wanted != live.get("status")
         if not changed and not writes:
             return False
-        answer = await self.kube.update_status(live, wanted, live["metadata"]["resourceVersion"])
+        answer = await self.kube.update_status(live, wanted)
         self.cache.see_parent(answer)
         return changed
 
