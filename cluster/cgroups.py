@@ -13,6 +13,7 @@ from cluster.errors import ClusterError
 from cluster.kube import wait_for
 
 ROOT = Path("/sys/fs/cgroup")
+CONTROL = "control"  # of a node's group: its own programs and the control plane, beside its pods
 
 
 def unified(root: Path = ROOT) -> bool:
@@ -30,8 +31,8 @@ def trees(name: str, root: Path = ROOT) -> list[Path]:
     ]
 
 
-def create(name: str, root: Path = ROOT) -> Path:
-    """Makes the group in every hierarchy; returns the file that a process of the node writes itself to."""
+def create(name: str, root: Path = ROOT) -> list[Path]:
+    """Makes the group in every hierarchy; returns the files that a process of the node writes itself to."""
     try:
         if unified(root):
             _enable_controllers(root)
@@ -46,11 +47,11 @@ def create(name: str, root: Path = ROOT) -> Path:
 
 
 def shelter(name: str, pids: Iterable[int], root: Path = ROOT) -> None:
-    """Lets the control plane weigh more than all pods beside it, as on a machine of its own.
+    """Lets the control plane weigh more than all pods beside it, as on a machine of its own, and as the node does.
 
     Else pods that start keep the API server waiting, for a second and more, on the writes that take traffic off others.
     """
-    _gather(f"{name}/control", pids, root)
+    _gather(f"{name}/{CONTROL}", pids, root)
 
 
 def invite(name: str, pids: Iterable[int], root: Path = ROOT) -> None:
@@ -101,12 +102,15 @@ def _enable_controllers(root: Path) -> None:
     (root / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in available))
 
 
-def _joinable(name: str, root: Path) -> Path:
+def _joinable(name: str, root: Path) -> list[Path]:
     # A leaf of its own: version 2 forbids processes in a group that has children. In version 1 `pids` needs no setup.
-    tree = root / name if unified(root) else root / "pids" / name
-    leaf = tree / "system"
-    leaf.mkdir(exist_ok=True)
-    return leaf / "cgroup.procs"
+    leaves = [_folder(f"{name}/{CONTROL}", root)]
+    if not unified(root):
+        leaves.append(root / "pids" / name / CONTROL)
+    for leaf in leaves:
+        leaf.mkdir(parents=True, exist_ok=True)
+    _outweigh(f"{name}/{CONTROL}", root)
+    return [leaf / "cgroup.procs" for leaf in leaves]
 
 
 def members(name: str, root: Path = ROOT) -> set[int]:

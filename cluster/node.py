@@ -109,7 +109,7 @@ class Node:
         cgroups.destroy(self.cgroup)
         wire.remove(self.block)
 
-    def _enter(self, joinable: Path) -> subprocess.Popen[bytes]:
+    def _enter(self, joinable: Iterable[Path]) -> subprocess.Popen[bytes]:
         namespaces = [
             "unshare",
             "--mount",
@@ -121,7 +121,7 @@ class Node:
             "--kill-child",
             "--mount-proc",
         ]
-        join = ["sh", "-c", f'echo 0 > "{joinable}" && exec "$@"', "sh"]
+        join = ["sh", "-ec", "".join(f'echo 0 > "{path}"; ' for path in joinable) + 'exec "$@"', "sh"]
         words = [*join, *namespaces, sys.executable, str(_INIT), str(self.folder)]
         return proc.spawn(proc.Command(words, self.state / "log" / "node.log", stdin=subprocess.PIPE), self.record)
 

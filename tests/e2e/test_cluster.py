@@ -199,28 +199,33 @@ def test_up_again_changes_nothing(block: Block) -> None:
     assert cli("status", "--name", NAME).stdout == running
 
 
-def groups(process: subprocess.Popen[bytes]) -> str:
-    return Path(f"/proc/{process.pid}/cgroup").read_text()
+@pytest.fixture
+def guest(block: Block) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is none of the cluster's, but was invited."""
+    with subprocess.Popen(["sleep", "600"]) as process:
+        Local(NAME).invite(process.pid)
+        yield process
+        process.kill()
 
 
-def test_a_killed_cluster_comes_up_again_and_its_guests_live(block: Block) -> None:
-    with subprocess.Popen(["sleep", "600"]) as guest:
-        alone = groups(guest)
-        Local(NAME).invite(guest.pid)
-        invited = groups(guest)
-        ours = [pid for pid, words in processes().items() if str(state_dir(NAME)) in words]
-        assert len(ours) > 6
-        for pid in ours:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue  # the node's went with its first process
-        done = cli("up", "--name", NAME)
-        assert done.returncode == 0, done.stderr
-        assert "starting over" in done.stderr
-        assert f"{NAME}-node" in kubectl("get", "nodes")
-        assert groups(guest) == alone != invited
-        guest.kill()
+def is_invited(guest: subprocess.Popen[bytes], block: Block) -> bool:
+    return f"/penstock-{block.index}-guests" in Path(f"/proc/{guest.pid}/cgroup").read_text()
+
+
+def test_a_killed_cluster_comes_up_again_and_its_guests_live(block: Block, guest: subprocess.Popen[bytes]) -> None:
+    assert is_invited(guest, block)
+    ours = [pid for pid, words in processes().items() if str(state_dir(NAME)) in words]
+    assert len(ours) > 6
+    for pid in ours:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue  # the node's went with its first process
+    done = cli("up", "--name", NAME)
+    assert done.returncode == 0, done.stderr
+    assert "starting over" in done.stderr
+    assert f"{NAME}-node" in kubectl("get", "nodes")
+    assert guest.poll() is None and not is_invited(guest, block)
 
 
 def test_an_interrupted_start_is_cleaned_up(before: dict[str, object]) -> None:

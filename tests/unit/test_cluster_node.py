@@ -105,7 +105,7 @@ def test_a_name_that_is_no_folder_of_ours_is_refused(name: str) -> None:
 
 def test_a_group_of_version_2_gets_its_controllers_and_a_leaf(tmp_path: Path) -> None:
     (tmp_path / "cgroup.controllers").write_text("cpu memory pids\n")
-    assert cgroups.create("penstock-7", tmp_path) == tmp_path / "penstock-7" / "system" / "cgroup.procs"
+    assert cgroups.create("penstock-7", tmp_path) == [tmp_path / "penstock-7" / "control" / "cgroup.procs"]
     assert (tmp_path / "cgroup.subtree_control").read_text() == "+cpu +memory +pids"
 
 
@@ -113,7 +113,11 @@ def test_a_group_of_version_1_is_in_every_hierarchy(tmp_path: Path) -> None:
     for hierarchy in ("cpu", "memory", "pids", "unified"):
         (tmp_path / hierarchy).mkdir()
     (tmp_path / "cpuacct").symlink_to("cpu")
-    cgroups.create("penstock-7", tmp_path)
+    joinable = cgroups.create("penstock-7", tmp_path)
+    assert {str(file.relative_to(tmp_path)) for file in joinable} == {
+        "cpu/penstock-7/control/cgroup.procs",
+        "pids/penstock-7/control/cgroup.procs",
+    }
     assert {path.parent.name for path in tmp_path.glob("*/penstock-7")} == {
         "cpu",
         "cpuacct",
