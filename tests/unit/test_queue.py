@@ -122,7 +122,7 @@ def test_retries_back_off_per_key_from_half_a_second_to_five_minutes() -> None:
 def test_who_is_asked_to_wait_waits_as_long_as_asked_however_often() -> None:
     async def story() -> None:
         queue = make_queue()
-        assert [queue.retry(A, 2.0, held=True) for _ in range(20)] == [2.0] * 20
+        assert [queue.hold(A, 2.0) for _ in range(20)] == [2.0] * 20
         assert queue.retry(A) <= 0.75, "a server that has much to do is no fault of the key's"
 
     clock.run(story())
@@ -136,7 +136,7 @@ def test_nothing_makes_a_turn_sooner_than_the_server_has_asked_for(when: str) ->
         assert await get(queue) == A
         if when == "during the turn":
             queue.add(A)
-        queue.retry(A, 7.0, held=True)
+        queue.hold(A, 7.0)
         queue.done(A)
         if when == "after it":
             queue.add(A)

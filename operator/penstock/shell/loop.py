@@ -112,7 +112,7 @@ class Loop:
             self.queue.retry(key)
         except Retry as fault:
             log.warning("turn will be tried again", extra=_named(key, fault))
-            self.queue.retry(key, fault.after, fault.asked)
+            (self.queue.hold if fault.asked else self.queue.retry)(key, fault.after)
         except Rejected as fault:
             log.warning("write refused", extra=_named(key, fault))
             self._note(key, fault)

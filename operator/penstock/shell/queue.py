@@ -70,24 +70,30 @@ class Queue:
         self._refused.add(key)
         self.retry(key)
 
-    def retry(self, key: Key, at_least: float = 0.0, held: bool = False) -> float:
-        """Ask for a turn after the key's backoff, which grows with each call until `forget`; the seconds chosen.
-
-        Where the key is `held`, nobody who asks for a turn gets one before, not even who did so while this one failed;
-        nor does it wait much longer than the server has asked for, however often it is asked to wait.
-        """
-        failures = 0 if held else self._failures.get(key, 0)
-        if not held:
-            self._failures[key] = min(failures + 1, 30)
+    def retry(self, key: Key, at_least: float = 0.0) -> float:
+        """Ask for a turn after the key's backoff, which grows with each call until `forget`; the seconds chosen."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = min(failures + 1, 30)
         ceiling = LONGEST_DELAY / (1 + JITTER)
-        delay = min(FIRST_DELAY * 2.0**failures, ceiling) * (1 + JITTER * self._random.random())
-        delay = max(delay, at_least)
-        if held:
-            self._held[key] = self._now() + at_least
-            if key in self._busy:
-                self._dirty.pop(key, None)
+        delay = max(self._spread(min(FIRST_DELAY * 2.0**failures, ceiling)), at_least)
         self.add_after(key, delay)
         return delay
+
+    def hold(self, key: Key, asked: float) -> float:
+        """Ask for a turn after the seconds that a server has asked for, or a little later; the seconds chosen.
+
+        Nobody who asks for a turn of the key gets one before, not even who did so while this one failed. It is no
+        failure: however often the server asks, the backoff stays as it is.
+        """
+        self._held[key] = self._now() + asked
+        if key in self._busy:
+            self._dirty.pop(key, None)
+        delay = max(self._spread(FIRST_DELAY), asked)
+        self.add_after(key, delay)
+        return delay
+
+    def _spread(self, seconds: float) -> float:
+        return seconds * (1 + JITTER * self._random.random())
 
     def forget(self, key: Key) -> None:
         """The key's last turn went well: its next retry starts from the shortest delay."""
