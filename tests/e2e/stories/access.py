@@ -79,6 +79,7 @@ async def limits(scene: Scene) -> None:
     revision = scene.status["stable"]["revision"]
     await small.apply(scene, "v1", slow=0.1, traffic=routed(scene, timeout="20ms"))
     await scene.settled("v1")
+    await scene.known()
     assert await asked(scene) == 504
     assert scene.status["stable"]["revision"] == revision and not scene.candidate
 

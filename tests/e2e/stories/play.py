@@ -1,11 +1,13 @@
 """Plays stories side by side on one cluster, and keeps what came of each."""
 
 import asyncio
+import os
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import joblib
 
@@ -15,7 +17,9 @@ from examples.demo.setup import PATIENCE, Place
 from tests.e2e.stories.scene import NAMESPACE, House, Scene
 
 Story = Callable[[Scene], Awaitable[None]]
-TOGETHER = 4  # stories at a time: what two cores can start pods for
+TOGETHER = 4  # stories at a time, where the cores have room for them
+WANTING = 2.0  # processes that want a core, for each of the cores: with more, pods that start starve those that serve
+GLANCE = 5.0  # seconds for which they are counted
 
 
 @dataclass(frozen=True)
@@ -72,14 +76,35 @@ def play(house: House, stories: Mapping[str, Story], together: int = TOGETHER) -
 
 
 async def _play(house: House, stories: Mapping[str, Story], together: int) -> dict[str, Outcome]:
-    seats = asyncio.Semaphore(together)
+    seats, door = asyncio.Semaphore(together), asyncio.Lock()
+    playing: set[str] = set()
 
     async def one(name: str, story: Story) -> Outcome:
         async with seats:
-            return await tell(Scene(house, name), story)
+            async with door:  # one after the other: the next one counts what this one has begun
+                while playing and await _wanting() > WANTING:
+                    pass
+                playing.add(name)
+            try:
+                return await tell(Scene(house, name), story)
+            finally:
+                playing.remove(name)
 
     told = await asyncio.gather(*(one(name, story) for name, story in stories.items()))
     return dict(zip(stories, told, strict=True))
+
+
+async def _wanting() -> float:
+    """How many processes of this machine run or wait for a core, for each core, on the average of a glance."""
+    found: list[int] = []
+    for _ in range(round(GLANCE / 0.1)):
+        await asyncio.sleep(0.1)
+        found.append(_running())
+    return sum(found) / len(found) / (os.cpu_count() or 1)
+
+
+def _running() -> int:
+    return int(Path("/proc/loadavg").read_text().split()[3].partition("/")[0])
 
 
 async def tell(scene: Scene, story: Story) -> Outcome:

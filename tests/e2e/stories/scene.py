@@ -14,6 +14,7 @@ from typing import Any
 from examples.demo.kube import Kubectl, changes
 from examples.demo.load import Question
 from examples.demo.records import Answer
+from penstock.shell.observe import SETTLING
 from tests.e2e.stories.crowd import Crowd
 
 Object = dict[str, Any]
@@ -205,6 +206,13 @@ class Scene:
     async def settled(self, version: str) -> None:
         """Wait until a version serves, wanted and alone."""
         await self.until(lambda s: s.ready.get("status") == "True" and s.status["stable"]["version"] == version)
+
+    async def known(self) -> None:
+        """Wait until proxies do what their gateway has said. They follow; of an old route nobody else waits for that.
+
+        As long as the operator waits where the old answers would be wrong (shell/observe.py).
+        """
+        await asyncio.sleep(SETTLING)
 
     async def rejected(self, reason: str) -> None:
         """Wait until the wanted version was taken off for this reason, or one that begins so."""

@@ -110,6 +110,7 @@ async def sticky(scene: Scene) -> None:
         await scene.until(lambda s: s.ready.get("reason") == "WaitingForApproval")
         await scene.annotate(f"judge-{number}", approve=f"{scene.candidate['revision']}/{number + 1}")
     await scene.settled("v2")
+    await scene.known()
     assert set((await everybody_asks(scene, users)).values()) == {"v2"}
     told = {user: moves(answers) for user, answers in users.seen.items()}
     assert set(told.values()) == {"v1 v2"}, [(u, m) for u, m in told.items() if m != "v1 v2"]
@@ -160,7 +161,7 @@ async def named(scene: Scene) -> None:
     name, home = scene.candidate["revision"], scene.status["stable"]["revision"]
     assert scene.candidate["url"] == f"http://{name}.stories.svc"
     await scene.until(lambda s: name in str(s.sights("HTTPRoute", f"{s.name}-revisions")[-1].seen["spec"]))
-    await asyncio.sleep(1)  # the proxies know the rule: nobody else depends on it, so nobody waits for it
+    await scene.known()
     asking = {
         word: scene.crowd(headers={"x-revision": word, "Cookie": "a=1"}, rate=4.0)
         for word in ("candidate", name, "stable", home)
