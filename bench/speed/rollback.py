@@ -48,6 +48,7 @@ class Gateway:
                 if change != "DELETED":
                     self._note(route)
                     group.create_task(self._take(route))
+            raise RuntimeError("the watch of routes has ended")
 
     def _note(self, route: Object) -> None:
         now = self.way.weights(route)
@@ -87,9 +88,9 @@ def measure(way: Way, jobs: int) -> dict[str, Any]:
 async def _rollback(way: Way, plane: ControlPlane, jobs: int) -> Rollback:
     source = way.source()
     runner = await source.start()
-    async with Client(plane.kubeconfig, CONNECTIONS) as client:
+    async with Client(plane.kubeconfig, CONNECTIONS) as client, asyncio.TaskGroup() as group:
         gateway = Gateway(client, way)
-        keeping = asyncio.create_task(gateway.keep())
+        keeping = group.create_task(gateway.keep())  # what ends it ends the run: without it nothing is ever taken off
         with started(lambda folder: way.command(plane.kubeconfig, folder, source.url)) as process:
             cost, flipped = await _flip(way, client, Flip(jobs, source, gateway, process))
         tried = list(source.bad)
