@@ -10,12 +10,12 @@ A route that is open already stays open when its policy changes: it was as open 
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from penstock.api.policy import Policy
 from penstock.api.traffic import Traffic
 from penstock.core.desired import make_object
 from penstock.model import names
+from penstock.model.copying import replace
 from penstock.model.kinds import KINDS
 from penstock.model.reasons import Reason
 from penstock.model.values import Manifest, Problem, RouteSeen, Said, World

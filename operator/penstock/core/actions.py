@@ -5,13 +5,14 @@ like all else: whatever order the annotations were written in, abort goes first.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from penstock.api.status import Acted, Approved, Refused, Status, StepKind, Trying
 from penstock.core import moves, strategy
 from penstock.core.moves import Aim, Refusal, Turn
 from penstock.core.template import wanted_revision
+from penstock.model.copying import replace
 from penstock.model.reasons import Reason
 from penstock.model.schedule import spell
 from penstock.model.values import Notice, World

@@ -11,7 +11,6 @@ object, so that nobody can make the operator seize what is not theirs. Two thing
 Nothing here writes: what has moved is read back before anything old may go.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from penstock.api.fields import span
@@ -19,6 +18,7 @@ from penstock.api.spec import DeletionPolicy
 from penstock.api.status import Leaving, Serving, Status
 from penstock.core import moves, strategy
 from penstock.core.moves import Turn
+from penstock.model.copying import replace
 from penstock.model.reasons import Reason
 from penstock.model.schedule import read, spell
 from penstock.model.values import Manifest, Notice, Problem, Workload, World

@@ -1,10 +1,10 @@
 """How few and how many replicas: the spec's bounds as its schedules change them. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 
 from penstock.model.calendar import holds, next_change
+from penstock.model.copying import replace
 from penstock.model.values import World
 
 

@@ -7,11 +7,11 @@ room for, whatever the order.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from penstock.core.demand import requests
 from penstock.core.eligible import Obstacle, obstacle
 from penstock.core.quotas import given_back, quota_shortage
+from penstock.model.copying import replace
 from penstock.model.quantity import spelled
 from penstock.model.room import Amounts, Node, Room, Shortage
 from penstock.model.values import Manifest

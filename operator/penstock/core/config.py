@@ -6,10 +6,10 @@ ModelDeployment's own namespace is ever looked at.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from penstock.api.serving import ConfigMapMount
 from penstock.model import names
+from penstock.model.copying import replace
 from penstock.model.reasons import Reason
 from penstock.model.values import Config, Manifest, Problem, World
 

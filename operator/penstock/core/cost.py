@@ -4,7 +4,6 @@ A replica costs what its pod asks for: requests, as the scheduler adds them up. 
 unknown rather than too small.
 """
 
-from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 
 from penstock.api.budget import Budget, Cost, OnExceed
@@ -13,6 +12,7 @@ from penstock.api.status import Status
 from penstock.core import strategy
 from penstock.core.demand import requests
 from penstock.core.template import make_snapshot, wanted_revision
+from penstock.model.copying import replace
 from penstock.model.platform import Prices
 from penstock.model.quantity import ONE
 from penstock.model.reasons import Reason

@@ -30,7 +30,6 @@ EDGES says which states may follow which; a test explores small worlds and fails
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from enum import StrEnum
 
 from penstock.api.rollout import OnBreach
@@ -42,6 +41,7 @@ from penstock.core.history import may_return
 from penstock.core.moves import Aim, Refusal, Turn
 from penstock.core.needs import explain, why
 from penstock.core.template import wanted_revision
+from penstock.model.copying import replace
 from penstock.model.reasons import Reason
 from penstock.model.schedule import read, spell
 from penstock.model.values import Notice, Outcome, Step, Verdict, World

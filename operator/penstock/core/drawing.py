@@ -4,11 +4,10 @@ A place for the draw is made before anybody is drawn and stays until nobody is: 
 knows what is behind it refuses whoever belongs to it. So a share rises only once the place is seen to be taken over.
 """
 
-from dataclasses import replace
-
 from penstock.api.fields import seconds
 from penstock.api.planned import PlannedSticky
 from penstock.api.status import PlannedStep, Status, Trying
+from penstock.model.copying import replace
 from penstock.model.names import digest
 from penstock.model.schedule import spell
 from penstock.model.values import Sticky, World

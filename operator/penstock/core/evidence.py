@@ -4,7 +4,6 @@ Each metric keeps its own window end, so that a silent one never hides what anot
 now - LAG]: each request is counted once, whatever the rhythm of turns; after an outage the next look covers the gap.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from zlib import crc32
 
@@ -14,6 +13,7 @@ from penstock.api.status import Evidence, Trying, VerdictName
 from penstock.core.judge import Trial, judge
 from penstock.core.measures import filled, measure, title
 from penstock.core.needs import needs, weakness
+from penstock.model.copying import replace
 from penstock.model.measure import Answer, Arm, Counts, Histogram, Question, Shapes, Silence
 from penstock.model.schedule import LAG, LONG_AGO, read, spell
 from penstock.model.values import Problem, Workload, World

@@ -5,7 +5,7 @@ week of the past is one number, asked for as one short query of the metric sourc
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil, floor
 
@@ -15,6 +15,7 @@ from penstock.api.scaling import ScalingMetric
 from penstock.core.load import SOURCE
 from penstock.core.load_looks import RATE, UNBOUNDED
 from penstock.core.measures import measure
+from penstock.model.copying import replace
 from penstock.model.measure import Answer, Arm, Levels, Query, Question, Rate, Silence
 from penstock.model.schedule import LONG_AGO
 from penstock.model.values import World

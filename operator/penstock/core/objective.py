@@ -10,12 +10,12 @@ Nothing is remembered beside status; what was asked and heard is in `core.load_l
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from penstock.api.fields import limit
 from penstock.api.objective import Learned, Obstacle, Seen
 from penstock.core.load_looks import SPANS, Look, can_look, looks, measures_of, wish_of, with_target
+from penstock.model.copying import replace
 from penstock.model.reasons import Reason
 from penstock.model.schedule import read, spell
 from penstock.model.values import Problem, World

@@ -6,10 +6,10 @@ route, which nobody takes; the model's joins it when the gateway has taken that,
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from penstock.api.payload import PayloadLog
 from penstock.core.desired import make_object
+from penstock.model.copying import replace
 from penstock.model.platform import Implementation
 from penstock.model.reasons import Reason
 from penstock.model.sinks import Sink

@@ -3,7 +3,6 @@
 `decide` is what the loop calls and what a dry run calls; it never raises for anything that can be expected.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -34,6 +33,7 @@ from penstock.core.describe import TIMED, next_up
 from penstock.core.moves import Turn, spoken
 from penstock.core.template import make_snapshot, wanted_revision
 from penstock.model import names
+from penstock.model.copying import replace
 from penstock.model.reasons import Reason
 from penstock.model.schedule import read
 from penstock.model.values import Manifest, Plan, Problem, Snapshot, Workload, World

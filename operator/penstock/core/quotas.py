@@ -4,9 +4,8 @@ The quota admission's own rules. Where it is unknown whether a quota counts the 
 server's refusal is then the first to say so.
 """
 
-from dataclasses import replace
-
 from penstock.core.demand import is_best_effort, uses
+from penstock.model.copying import replace
 from penstock.model.quantity import spelled
 from penstock.model.room import Quota, Scope, Shortage
 from penstock.model.values import Manifest

@@ -4,13 +4,13 @@ A revision that has a snapshot needs no runtime any more: editing or deleting a 
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 
 from penstock.api.runtime import RuntimeSpec
 from penstock.core import config, door
 from penstock.core.desired import offers
 from penstock.core.measures import measure
 from penstock.core.template import make_snapshot, wanted_revision
+from penstock.model.copying import replace
 from penstock.model.reasons import Reason
 from penstock.model.values import Problem, Snapshot, World
 

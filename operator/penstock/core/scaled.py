@@ -3,12 +3,12 @@
 Without numbers the cluster's autoscaler changes nothing by itself; here a floor is put under that after a while.
 """
 
-from dataclasses import replace
 from datetime import datetime
 
 from penstock.api.fields import span
 from penstock.api.scaled import Resized, Scaled
 from penstock.api.status import Status
+from penstock.model.copying import replace
 from penstock.model.platform import Scaler
 from penstock.model.schedule import spell
 from penstock.model.values import Following, World

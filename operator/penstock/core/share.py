@@ -12,7 +12,6 @@ Anew, because what was counted while a gateway was stuck must not outweigh what 
 until a later count holds the wanted share and rules out the one that was seen.
 """
 
-from dataclasses import replace
 from datetime import timedelta
 
 from penstock.api.condition import ConditionStatus, SeenShare
@@ -22,6 +21,7 @@ from penstock.checks.routed import routed
 from penstock.core.measures import requests
 from penstock.core.moves import spoken
 from penstock.core.strategy import present_step
+from penstock.model.copying import replace
 from penstock.model.measure import Arm, Counts, Question, Ratio
 from penstock.model.reasons import Reason
 from penstock.model.schedule import LAG, read, spell

@@ -1,11 +1,11 @@
 """All that says how many replicas there may be, in its order: calendar, objective, forecast, budget, sleep. Pure."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from penstock.api.status import Status
 from penstock.core import bounds, cost, forecast, objective, scaled, sleep
 from penstock.core.conditions import Claim
+from penstock.model.copying import replace
 from penstock.model.values import World
 
 

@@ -7,7 +7,7 @@ Answers are capped in bytes, series and time; whatever is not usable is Silence,
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import aiohttp
@@ -17,6 +17,7 @@ from penstock.metrics.http import Http, Request, UnixClock, hint, make_http, rea
 from penstock.metrics.promql import confined, fill
 from penstock.metrics.reading import read, vector
 from penstock.metrics.samples import Found, Need, Place, capped, chunks, needs, query, split
+from penstock.model.copying import replace
 from penstock.model.measure import Answer, Levels, Query, Question, Selector, Silence
 
 MAX_SERIES = 2000

@@ -5,12 +5,13 @@ Counting is exact: raw samples are added up, resets included, and nothing is ext
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 
 from penstock.metrics.credentials import Unusable
 from penstock.metrics.samples import Found, Labels, span_of
+from penstock.model.copying import replace
 from penstock.model.measure import (
     Answer,
     Arm,

@@ -7,7 +7,7 @@ string in a JSON body, and can never be more than that.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +15,7 @@ import aiohttp
 
 from penstock.metrics.http import Http, Request, UnixClock, Unusable, hint, make_http, read_json
 from penstock.metrics.named import PLACEHOLDERS, Asked, Named, fill, fill_all
+from penstock.model.copying import replace
 
 KNOWN = (*PLACEHOLDERS, "start", "end")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,9}")

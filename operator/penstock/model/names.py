@@ -17,11 +17,12 @@ PREFIX = "penstock.dev/"
 MANAGER = "penstock"
 HASH_VERSION = "1"
 WARMUP = "warmup"  # the container that warms
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def canonical(value: Any) -> str:
     """One spelling for equal JSON values, whatever order they were written in."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _CANONICAL.encode(value)
 
 
 def digest(value: Any, length: int = 10) -> str:

@@ -8,7 +8,7 @@ LAG = timedelta(seconds=1)  # a metric sample may be stored a little after the t
 
 def spell(at: datetime) -> str:
     """RFC 3339 with microseconds, in UTC."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def read(text: str) -> datetime:

@@ -1,12 +1,13 @@
 """Traffic -> manifests, and manifests -> traffic as it is; no client. A router is a file and one line here."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from penstock.api.traffic import Traffic
+from penstock.model.copying import replace
 from penstock.model.values import Manifest, RouteSeen, Shares
 from penstock.routing import gateway, grpc, istio, named
 

@@ -11,12 +11,12 @@ of their own (`sticky`). Two things are due to how gateways carry a route into t
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from penstock.api.status import PlannedMatch
 from penstock.api.traffic import Traffic
+from penstock.model.copying import replace
 from penstock.model.schedule import read as read_time
 from penstock.model.values import Cohort, Manifest, RouteSeen, Shares
 from penstock.routing import rules, sticky

@@ -5,9 +5,10 @@ sets. So the moments are in order whatever happens to the wall clock. Nothing he
 """
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from penstock.model.copying import replace
 from penstock.model.schedule import spell
 
 

@@ -14,11 +14,12 @@ nothing here may be needed for a decision. Two things are held back:
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from penstock.model.copying import replace
 from penstock.model.kinds import KINDS
 from penstock.model.names import digest
 from penstock.model.schedule import spell

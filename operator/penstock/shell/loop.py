@@ -7,7 +7,7 @@ must outlive a failed write is the object's last fault, which a good turn clears
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -18,6 +18,7 @@ from penstock.core.evidence import fair, next_look, questions
 from penstock.core.plan import decide
 from penstock.metrics import Source
 from penstock.metrics.batch import Batch
+from penstock.model.copying import replace
 from penstock.model.faults import Rejected, Retry, Stale
 from penstock.model.measure import Answer, Question, Silence
 from penstock.model.platform import Platform

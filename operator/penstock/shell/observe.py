@@ -1,6 +1,6 @@
 """Caches -> World: one frozen value per turn. Reads memory only; the clock is an argument."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
@@ -12,6 +12,7 @@ from penstock.api.traffic import Traffic
 from penstock.core.actions import Action
 from penstock.core.resolve import resolve
 from penstock.model import names
+from penstock.model.copying import replace
 from penstock.model.names import PREFIX
 from penstock.model.platform import Platform
 from penstock.model.reasons import Reason

@@ -8,11 +8,12 @@ said in the room, in words; a server that does not answer is a fault like any ot
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from penstock.core.demand import requests
+from penstock.model.copying import replace
 from penstock.model.faults import Rejected
 from penstock.model.names import LABEL_REVISION
 from penstock.model.quantity import amount

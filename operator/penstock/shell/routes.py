@@ -5,9 +5,10 @@ set its backends is said in words, and nothing of it is written.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from penstock.api.traffic import Traffic
+from penstock.model.copying import replace
 from penstock.model.names import ANNOTATION_APPLIED, LABEL_NAME, named, preview
 from penstock.model.reasons import Reason
 from penstock.model.values import Pod, Problem, RouteSeen

@@ -5,7 +5,6 @@ Read from one YAML file. A mistake in it ends the start with one line; nothing h
 
 import os
 import socket
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,6 +14,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from penstock.api.budget import Money
 from penstock.api.fields import Frozen, Image, Name
+from penstock.model.copying import replace
 from penstock.model.platform import Platform, Prices, Scaler
 from penstock.model.sinks import Sink
 from penstock.shell.platform import Gateway, ModelNetworks, make_platform, unused
