@@ -35,6 +35,9 @@ from penstock.shell.watch import Watch
 log = logging.getLogger("penstock")
 # Unused without peering, but else kopf asks for the name of the user, who has none in a container.
 IDENTITY: Any = "penstock"
+# Young often, else garbage in cycles (of requests) is kept, 10 MiB of it; old seldom: start-up makes many objects that
+# live long, and Python's own settings ask them all again and again.
+GARBAGE = (5_000, 50, 200)
 Tasks = dict[str, asyncio.Task[Any]]
 
 
@@ -48,7 +51,7 @@ def main() -> None:
     logs.setup(args.log_level)
     if args.kubeconfig:
         os.environ["KUBECONFIG"] = args.kubeconfig  # kopf looks there
-    gc.set_threshold(50_000, 20, 100)  # start-up makes many long-lived objects; the default threshold stalls on them
+    gc.set_threshold(*GARBAGE)
     asyncio.run(_whole(settings.load(args.config), args.kubeconfig))
 
 
