@@ -8,7 +8,7 @@ SBOM ?= dist/sbom.json
 export PENSTOCK_CACHE
 export PYTHONPATH := operator:.
 
-.PHONY: help up down demo test verify unit simulation integration faults e2e lint nightly bench generate lock sbom scan venv
+.PHONY: help up down demo test verify unit meta simulation integration faults e2e lint nightly bench generate lock sbom scan venv
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,10 +37,10 @@ demo: venv ## the main job: v1 serves, v2 is promoted, v3 is rolled back, v4 nev
 	@$(PY) -m examples.demo $(DEMO)
 
 test: venv ## everything that proves it; what needs no cluster runs beside what waits for one
-	@$(MAKE) --no-print-directory -j3 -Otarget unit integration simulation faults lint
+	@$(MAKE) --no-print-directory -j3 -Otarget unit simulation integration meta faults lint
 	@$(MAKE) --no-print-directory e2e
 
-verify: lint unit simulation ## what needs no cluster: format, types, layers, units, simulation
+verify: lint unit meta simulation ## what needs no cluster: format, types, layers, units, simulation
 
 lint: venv
 	@$(VENV)/bin/ruff format --check -q . && $(VENV)/bin/ruff check -q .
@@ -48,7 +48,10 @@ lint: venv
 	@$(VENV)/bin/lint-imports --no-logo 2>&1 | tail -4
 
 unit: venv
-	@$(PY) -m pytest -q -p no:cacheprovider tests/unit tests/golden tests/meta
+	@$(PY) -m pytest -q -p no:cacheprovider tests/unit
+
+meta: venv
+	@$(PY) -m pytest -q -p no:cacheprovider tests/golden tests/meta
 
 simulation: venv
 	@$(PY) -m pytest -q -p no:cacheprovider tests/sim
