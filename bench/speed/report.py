@@ -207,7 +207,8 @@ def _rollback(rows: list[Row], about: Row) -> list[str]:
         "## Rollback",
         "",
         *_words(
-            f"Canaries at 50 %, looked at every {rows[0]['interval']:.0f} s, all bad from one instant on.",
+            f"Canaries that have stood at 50 % for {rows[0]['steady']} s, looked at every {rows[0]['interval']} s, all bad"
+            " from one instant on.",
             "The own part is what lies between the metric source's last answer and the route's write; the rest is",
             "the schedule. Rivals give up at the first answer that is bad: Argo Rollouts at once, Flagger at its next",
             "look, ten seconds later, so its own part is a schedule too. Penstock asks for evidence: its first look",

@@ -17,6 +17,7 @@ from bench.speed.ways import INTERVAL, Clocked, Way
 from tests.conftest import ControlPlane
 
 BAD = 0.5  # of the requests fail from one instant on
+STEADY = 2 * INTERVAL  # seconds that all have stood before they turn bad: each is looked at, and nobody is exposed
 CONNECTIONS = 64
 
 
@@ -26,7 +27,8 @@ class Rollback:
 
     who: str
     jobs: int
-    interval: float
+    interval: int
+    steady: int
     own: list[float]
     whole: list[float]
     cpu: float  # seconds of a core, from the flip to the last write
@@ -42,13 +44,13 @@ class Gateway:
     taken_off: dict[str, float] = field(default_factory=dict)  # when, by revision
 
     async def keep(self) -> None:
-        """Until cancelled."""
+        """Until cancelled. A watch that the API server ends begins again, as everybody's does."""
         async with asyncio.TaskGroup() as group:
-            async for change, route in self.client.watch(self.way.routes):
-                if change != "DELETED":
-                    self._note(route)
-                    group.create_task(self._take(route))
-            raise RuntimeError("the watch of routes has ended")
+            while True:
+                async for change, route in self.client.watch(self.way.routes):
+                    if change != "DELETED":
+                        self._note(route)
+                        group.create_task(self._take(route))
 
     def _note(self, route: Object) -> None:
         now = self.way.weights(route)
@@ -98,7 +100,7 @@ async def _rollback(way: Way, plane: ControlPlane, jobs: int) -> Rollback:
         await runner.cleanup()
     off = gateway.taken_off
     own = [off[name] - source.decisive(name, off[name]) for name in tried]
-    return Rollback(way.name, jobs, INTERVAL, own, [off[name] - flipped for name in tried], cost)
+    return Rollback(way.name, jobs, INTERVAL, STEADY, own, [off[name] - flipped for name in tried], cost)
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,7 @@ async def _flip(way: Way, client: Client, flip: Flip) -> tuple[float, float]:
     await side_by_side(client.send("PATCH", path, patch, MERGE) for path, patch in asked)
     await _all(way.holds, client, (flip.jobs, f"{way.name}: 50 %; log: {log}"))
     tried = await way.tried(client)
+    await asyncio.sleep(STEADY)  # the schedule itself
     assert all(flip.gateway.weight(name) == 50 for name in tried), flip.gateway.given
     cpu, flipped = flip.process.cpu, time.monotonic()
     flip.source.bad |= dict.fromkeys(tried, BAD)
