@@ -104,12 +104,11 @@ def _enable_controllers(root: Path) -> None:
 
 def _joinable(name: str, root: Path) -> list[Path]:
     # A leaf of its own: version 2 forbids processes in a group that has children. In version 1 `pids` needs no setup.
+    _gather(f"{name}/{CONTROL}", (), root)
     leaves = [_folder(f"{name}/{CONTROL}", root)]
     if not unified(root):
         leaves.append(root / "pids" / name / CONTROL)
-    for leaf in leaves:
-        leaf.mkdir(parents=True, exist_ok=True)
-    _outweigh(f"{name}/{CONTROL}", root)
+        leaves[-1].mkdir(exist_ok=True)
     return [leaf / "cgroup.procs" for leaf in leaves]
 
 
