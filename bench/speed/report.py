@@ -207,8 +207,8 @@ def _rollback(rows: list[Row], about: Row) -> list[str]:
         "## Rollback",
         "",
         *_words(
-            f"Canaries that have stood at 50 % for {rows[0]['steady']} s, looked at every {rows[0]['interval']} s, all bad"
-            " from one instant on.",
+            f"Canaries at 50 %, looked at every {rows[0]['interval']} s, all bad from one instant on,",
+            f"{rows[0].get('steady', 0)} s after the last of them was exposed.",
             "The own part is what lies between the metric source's last answer and the route's write; the rest is",
             "the schedule. Rivals give up at the first answer that is bad: Argo Rollouts at once, Flagger at its next",
             "look, ten seconds later, so its own part is a schedule too. Penstock asks for evidence: its first look",
