@@ -1,4 +1,7 @@
-"""What is read whole but seldom, kept as compressed JSON: as dicts it would take ten times the memory."""
+"""What is read whole but seldom, kept as compressed JSON: as dicts it would take thirty times the memory.
+
+Objects of a kind are alike, so each is compressed against one that was seen before.
+"""
 
 import json
 import zlib
@@ -13,13 +16,39 @@ from penstock.model.values import Snapshot
 Object = dict[str, Any]
 Key = tuple[str, str]
 READ = 256  # records that are kept as dicts too: those of the objects that have turns
-WINDOW, MEMORY = -12, 5  # zlib's wbits (raw, 4 KiB) and memLevel: at its defaults most of the time is clearing tables
+BITS, MEMORY = 12, 5  # zlib's wbits and memLevel: at its defaults most of the time is clearing tables
+WINDOW = 2**BITS  # bytes: no dictionary is longer, so that there are a dozen of them at most
+LONGER = 1.5
+
+
+class Speller:
+    """JSON to compressed text and back. A text can be read only by who spelled it."""
+
+    def __init__(self) -> None:
+        self._likes: list[bytes] = []  # zlib's dictionaries; a text begins with the number of its own
+
+    def spell(self, live: Object) -> bytes:
+        """The text of an object. One that is longer than all that later ones are held against is such a one itself."""
+        plain = json.dumps(live, separators=(",", ":")).encode()
+        if not self._likes or len(plain[-WINDOW:]) > LONGER * len(self._likes[-1]):
+            self._likes.append(plain[-WINDOW:])
+        made = zlib.compressobj(1, zlib.DEFLATED, -BITS, MEMORY, zlib.Z_DEFAULT_STRATEGY, self._likes[-1])
+        return bytes([len(self._likes) - 1]) + made.compress(plain) + made.flush()
+
+    def read(self, text: bytes) -> Object:
+        """A copy of the object."""
+        found: Object = json.loads(zlib.decompressobj(-BITS, self._likes[text[0]]).decompress(text[1:]))
+        return found
+
+
+_RECORDS = Speller()
 
 
 class Texts(MutableMapping[Key, Object]):
     """Objects by key, each kept as such a text. What is read is a copy: a change of it changes nothing here."""
 
     def __init__(self) -> None:
+        self._speller = Speller()
         self._texts: dict[Key, bytes] = {}
         self._uids: dict[Key, str] = {}
 
@@ -28,10 +57,10 @@ class Texts(MutableMapping[Key, Object]):
         return self._uids.get(key, "")
 
     def __getitem__(self, key: Key) -> Object:
-        return _parse(self._texts[key])
+        return self._speller.read(self._texts[key])
 
     def __setitem__(self, key: Key, live: Object) -> None:
-        self._texts[key] = _spell(live)
+        self._texts[key] = self._speller.spell(live)
         self._uids[key] = live["metadata"].get("uid", "")
 
     def __delitem__(self, key: Key) -> None:
@@ -56,23 +85,13 @@ class Record:
     @classmethod
     def of(cls, live: Object) -> "Record":
         """From the live object."""
-        return cls(_spell({name: live.get(name) for name in ("data", "revision")}))
+        return cls(_RECORDS.spell({name: live.get(name) for name in ("data", "revision")}))
 
     def read(self) -> Snapshot:
         """As a turn needs it; not to be changed."""
         return _read(self.text)
 
 
-def _spell(live: Object) -> bytes:
-    made = zlib.compressobj(1, zlib.DEFLATED, WINDOW, MEMORY)
-    return made.compress(json.dumps(live, separators=(",", ":")).encode()) + made.flush()
-
-
-def _parse(text: bytes) -> Object:
-    found: Object = json.loads(zlib.decompress(text, WINDOW))
-    return found
-
-
 @lru_cache(READ)
 def _read(text: bytes) -> Snapshot:
-    return read_snapshot(_parse(text))
+    return read_snapshot(_RECORDS.read(text))
