@@ -8,7 +8,7 @@ SBOM ?= dist/sbom.json
 export PENSTOCK_CACHE
 export PYTHONPATH := operator:.
 
-.PHONY: help up down demo test verify unit meta simulation integration faults e2e lint nightly bench generate lock sbom scan venv
+.PHONY: help up down demo test verify unit meta simulation contract integration faults e2e lint nightly bench generate lock sbom scan venv
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,7 +37,7 @@ demo: venv ## the main job: v1 serves, v2 is promoted, v3 is rolled back, v4 nev
 	@$(PY) -m examples.demo $(DEMO)
 
 test: venv ## everything that proves it; what needs no cluster runs beside what waits for one
-	@$(MAKE) --no-print-directory -j3 -Otarget unit simulation integration meta faults lint
+	@$(MAKE) --no-print-directory -j3 -Otarget integration simulation meta contract faults unit lint
 	@$(MAKE) --no-print-directory e2e
 
 verify: lint unit meta simulation ## what needs no cluster: format, types, layers, units, simulation
@@ -56,8 +56,11 @@ meta: venv
 simulation: venv
 	@$(PY) -m pytest -q -p no:cacheprovider tests/sim
 
+contract: venv
+	@$(PY) -m pytest -q -p no:cacheprovider tests/contract
+
 integration: venv
-	@$(PY) -m pytest -q -p no:cacheprovider tests/contract tests/integration
+	@$(PY) -m pytest -q -p no:cacheprovider tests/integration
 
 faults: venv
 	@$(PY) -m pytest -q -p no:cacheprovider tests/faults

@@ -10,11 +10,11 @@ import pytest
 from tests.sim import many
 from tests.sim.histories import REGRESSIONS, draw, play, read
 
-STORIES = int(os.environ.get("PENSTOCK_STORIES", "1000"))
+STORIES = int(os.environ.get("PENSTOCK_STORIES", "300"))
 KEPT = json.loads(REGRESSIONS.read_text())
 
 
-def test_no_law_is_broken_in_a_thousand_random_stories() -> None:
+def test_no_law_is_broken_in_random_stories() -> None:
     tally = many.tell(0, STORIES)
     assert tally.stories == STORIES
     assert not tally.complaints, many.report(tally)
