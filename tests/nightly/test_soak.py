@@ -89,6 +89,7 @@ class Churn:
         """At a steady rate, looking at the memory now and then."""
         begin, looks = time.monotonic(), 0
         while (now := time.monotonic() - begin) < SECONDS:
+            assert process.popen.poll() is None, f"the operator has ended: {process.log.read_text()[-2000:]}"
             if now >= looks * SAMPLE:
                 looks += 1
                 self.run.memory.append((now, process.rss))
