@@ -17,8 +17,8 @@ Object = dict[str, Any]
 Key = tuple[str, str]
 READ = 256  # records that are kept as dicts too: those of the objects that have turns
 BITS, MEMORY = 12, 5  # zlib's wbits and memLevel: at its defaults most of the time is clearing tables
-WINDOW = 2**BITS  # bytes: no dictionary is longer, so that there are a dozen of them at most
-LONGER = 1.5
+WINDOW = 2**BITS  # bytes: no dictionary is longer, so that there are twenty of them at most
+LONGER = 1.5  # times as long as the one before
 
 
 class Speller:
