@@ -21,7 +21,8 @@ UNITS = (
     *("cache", "queue", "endpoints", "routed", "traffic", "strategy", "sleep", "keda", "clock"),
     *("beat", "events", "publish", "room"),
 )
-TESTS = (*(f"tests/unit/test_{name}.py" for name in UNITS), "tests/sim", "tests/unit/test_decide.py")  # slowest last
+LAST = ("tests/sim", "tests/unit/test_decide.py", "tests/nightly/test_worlds.py")  # the slowest
+TESTS = (*(f"tests/unit/test_{name}.py" for name in UNITS), *LAST)
 SLOW = ("tests/sim/test_histories.py::test_no_law", "tests/sim/test_crash.py")  # of stories only those that are kept
 
 
@@ -85,7 +86,6 @@ def _by_tests(copy: Path) -> str:
 
 def _run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": f"{copy}{os.pathsep}{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
-    environment |= {"PENSTOCK_WORLDS": "1"}  # all of them
     command = [sys.executable, *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 

@@ -1,11 +1,10 @@
 """The machine, explored: combinations of a small world, held against the rules of the machine.
 
-Each time one in seven, which is in step with no dimension of any family; all at night, or with PENSTOCK_WORLDS=1. The
-worlds are built in `worlds` and `families`, the rules are in `laws` and `laws_of_status`. A law says whether it had
-anything to forbid: one that never had would prove nothing.
+Each time one in seven, which is in step with no dimension of any family; all at night. The worlds are built in `worlds`
+and `families`, the rules are in `laws` and `laws_of_status`. A law says whether it had anything to forbid: one that
+never had would prove nothing.
 """
 
-import os
 from collections import Counter
 from dataclasses import replace
 from functools import cache
@@ -36,7 +35,7 @@ WORLDS = {  # so many, exactly: a family that shrinks by accident is seen
     "brimming": 384,
     "unseen": 6912,
 }
-EVERY = int(os.environ.get("PENSTOCK_WORLDS", "7"))
+EVERY = 7
 Explored = tuple[Counter[str], set[tuple[State, State]]]
 
 

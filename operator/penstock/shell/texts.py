@@ -30,8 +30,9 @@ class Speller:
     def spell(self, live: Object) -> bytes:
         """The text of an object. One that is longer than all that later ones are held against is such a one itself."""
         plain = json.dumps(live, separators=(",", ":")).encode()
-        if not self._likes or len(plain[-WINDOW:]) > LONGER * len(self._likes[-1]):
-            self._likes.append(plain[-WINDOW:])
+        end = plain[-WINDOW:]
+        if not self._likes or len(end) > LONGER * len(self._likes[-1]):
+            self._likes.append(end)
         made = zlib.compressobj(1, zlib.DEFLATED, -BITS, MEMORY, zlib.Z_DEFAULT_STRATEGY, self._likes[-1])
         return bytes([len(self._likes) - 1]) + made.compress(plain) + made.flush()
 
