@@ -77,7 +77,7 @@ def _differs(child: Child | None, manifest: Manifest) -> bool:
         return False
     if child.live is None or child.applied != wanted or not _says(child.live, manifest):
         return True
-    child.verified, child.live = wanted, None
+    child.verified, child.live = child.applied, None
     return False
 
 

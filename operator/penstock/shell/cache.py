@@ -128,7 +128,8 @@ class Cache:
             return None
         child = project(live)
         if known and known.uid == child.uid and known.verified and known.fingerprint == child.fingerprint:
-            child.verified, child.live = known.verified, None
+            child.applied = child.verified = known.verified
+            child.live = None
         self.children.setdefault(key, {})[child.kind, child.name] = child
         self._found(key, child)
         changed = not known or (known.fingerprint, known.seen) != (child.fingerprint, child.seen)

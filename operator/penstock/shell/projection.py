@@ -51,15 +51,18 @@ def project(live: Object) -> Child:
     meta.pop("managedFields", None)
     owner: Object = next((ref for ref in meta.get("ownerReferences") or [] if ref.get("controller")), {})
     follows = live["kind"] in FOLLOWING
+    # What many children of one object say is kept once, and nothing else: each string more makes Python's table larger.
+    revision = intern((meta.get("labels") or {}).get(LABEL_REVISION, ""))
+    uid = owner.get("uid", "")
     return Child(
         kind=live["kind"],
-        name=intern(meta["name"]),  # many children of one object say the same
+        name=revision if meta["name"] == revision else meta["name"],
         uid=meta["uid"],
         version=version(live),
-        revision=intern((meta.get("labels") or {}).get(LABEL_REVISION, "")),
-        applied=intern(_applied(live)),
+        revision=revision,
+        applied=_applied(live),
         fingerprint="" if follows else fingerprint(live),
-        owner_uid=intern(owner.get("uid", "")),
+        owner_uid=uid if follows else intern(uid),
         seen=seen,
         live=None if follows else live,
     )
