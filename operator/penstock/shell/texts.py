@@ -15,7 +15,7 @@ from penstock.model.values import Snapshot
 
 Object = dict[str, Any]
 Key = tuple[str, str]
-READ = 256  # records that are kept as dicts too: those of the objects that have turns
+READ = 32  # records that are kept as dicts too, 13 kB each: those of the objects that have one turn after the other
 BITS, MEMORY = 12, 5  # zlib's wbits and memLevel: at its defaults most of the time is clearing tables
 WINDOW = 2**BITS  # bytes: no dictionary is longer, so that there are twenty of them at most
 LONGER = 1.5  # times as long as the one before
