@@ -58,8 +58,8 @@ def install(plane: ControlPlane, *values: str) -> None:
     """Install or upgrade the release."""
     given = [word for value in values for word in ("--set", value)]
     where = ("--kubeconfig", str(plane.kubeconfig), "--namespace", HOME, "--create-namespace")
-    known = ("--wait", "--timeout", "2m") if "runtimes.install=true" in values else ()  # as docs/install.md says
-    helm("upgrade", "--install", "penstock", "helm/penstock", *where, *given, *known)
+    patience = ("--wait", "--timeout", "2m") if "runtimes.install=true" in values else ()  # as docs/install.md says
+    helm("upgrade", "--install", "penstock", "helm/penstock", *where, *given, *patience)
 
 
 def uninstall(plane: ControlPlane) -> None:
