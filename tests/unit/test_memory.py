@@ -2,11 +2,14 @@
 
 import asyncio
 import gc
+import json
 import sys
 import types
 from typing import Any
 
+from penstock.model.names import ANNOTATION_APPLIED, LABEL_REVISION
 from penstock.shell.kopf_watch import NoMemories
+from penstock.shell.projection import project
 from tests.fake.clock import run
 from tests.sim.machine import Object, Sim, model
 
@@ -64,6 +67,15 @@ def test_a_version_that_was_is_smaller() -> None:
         assert sizes[-1] - sizes[4] < 3 * MOST_OF_A_VERSION, sizes
 
     run(story())
+
+
+def test_what_many_children_say_is_kept_once_and_of_the_rest_there_is_no_table() -> None:
+    meta = {"name": "churn-1", "uid": "2", "resourceVersion": "3", "annotations": {ANNOTATION_APPLIED: "4f5e6d"}}
+    meta |= {"labels": {LABEL_REVISION: "churn-1"}, "ownerReferences": [{"uid": "5", "controller": True}]}
+    text = json.dumps({"kind": "PodDisruptionBudget", "metadata": meta, "spec": {}})
+    one, other = project(json.loads(text)), project(json.loads(text))
+    assert one.name is one.revision is other.revision and one.owner_uid is other.owner_uid
+    assert one.applied == other.applied and one.applied is not other.applied
 
 
 def test_a_copy_of_a_remembered_object_may_be_changed() -> None:
