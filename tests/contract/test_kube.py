@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from penstock.model.faults import Rejected, Stale
-from penstock.shell import kube
 from penstock.shell.claims import EMPTY, unmade
 from penstock.shell.kube import Api
 from penstock.shell.lease import Lease
@@ -322,10 +321,9 @@ class TestKube:
 
         tell(story)
 
-    def test_pages_are_one_snapshot(self, tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(kube, "PAGE", 2)
-
+    def test_pages_are_one_snapshot(self, tell: Tell) -> None:
         async def story(world: World) -> None:
+            world.kube.page = 2
             for number in range(5):
                 await world.kube.apply(make_service(world, f"s{number}"))
             sizes, found = [], []

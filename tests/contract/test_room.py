@@ -9,7 +9,6 @@ from penstock.model.faults import Rejected, Stale
 from penstock.model.names import LABEL_REVISION
 from penstock.model.quantity import amount
 from penstock.model.room import Scope
-from penstock.shell import kube
 from penstock.shell.room import ON_NODES, Rooms
 from tests.fake.kube import FakeKube
 
@@ -151,10 +150,9 @@ class TestRoom:
 
         tell(story)
 
-    def test_pods_come_in_small_pages(self, tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(kube, "PAGE", 2)
-
+    def test_pods_come_in_small_pages(self, tell: Tell) -> None:
         async def story(world: World) -> None:
+            world.kube.page = 2
             for name in ("a", "b", "c"):
                 await put_pod(world, make_pod(world, name, schedulerName="nobody"))
             pages = world.kube.pages("Pod", world.namespace, fields="spec.nodeName=")

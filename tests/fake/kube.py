@@ -32,6 +32,7 @@ class FakeKube:
         self.store = store or Store()
         self.fence: Fence | None = None
         self.on_request: OnRequest | None = None
+        self.page = kube.PAGE
         self.requests: list[tuple[str, str, str]] = []  # (verb, kind, name) of everything sent
         self.writes: list[tuple[str, str, str]] = []  # of these, the writes
         self.stale: list[tuple[str, str, str]] = []  # of these, those that changed nothing: another version stood there
@@ -135,8 +136,8 @@ class FakeKube:
                 if self.lists_to_expire:
                     self.lists_to_expire, first = self.lists_to_expire - 1, 0
                     continue
-            yield kube.Page(found[first : first + kube.PAGE], version)
-            first += kube.PAGE
+            yield kube.Page(found[first : first + self.page], version)
+            first += self.page
             if first >= len(found):
                 return
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from penstock.model.faults import Retry
-from penstock.shell import kube as real
 from tests.fake import clock
 from tests.fake.kube import Crash, FakeKube
 from tests.fake.store import Store
@@ -82,11 +81,10 @@ def test_watchers_see_what_changed_and_only_that() -> None:
     clock.run(story())
 
 
-def test_an_expired_listing_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(real, "PAGE", 2)
-
+def test_an_expired_listing_starts_again() -> None:
     async def story() -> None:
         kube = FakeKube()
+        kube.page = 2
         for name in "abc":
             await kube.apply(make_service(name))
         kube.lists_to_expire = 1

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Collection
 
 from penstock.shell.cache import Cache
+from penstock.shell.kube import PAGE
 from penstock.shell.queue import Queue
-from penstock.shell.watch import ALL, AUDIT, MISSING, Watch
+from penstock.shell.watch import ALL, AUDIT, LATER, MISSING, Watch
 from tests.fake.clock import run
 from tests.fake.kube import FakeKube
 from tests.fake.store import Store
@@ -22,10 +23,12 @@ class Lists(FakeKube):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.listed: Counter[str] = Counter()
+        self.chunks: Counter[int] = Counter()
         self.sought: Counter[str] = Counter()
 
     async def pages(self, kind, namespace, selector=""):  # type: ignore[no-untyped-def]
         self.listed[kind] += 1
+        self.chunks[self.page] += 1
         async for page in super().pages(kind, namespace, selector):
             yield page
 
@@ -52,6 +55,7 @@ def test_between_two_audits_only_what_is_missing_is_asked_for() -> None:
         assert kube.sought == dict.fromkeys(LACKED, int(AUDIT / MISSING) - 1)
         await asyncio.sleep(MISSING)
         assert kube.listed["Pod"] == 2, "an audit looks at everything, whatever is missing"
+        assert kube.chunks == {PAGE: len(ALL), LATER: len(ALL)}, "turns wait only for later ones"
         task.cancel()
 
     run(story())

@@ -10,7 +10,6 @@ from penstock.model.faults import Rejected, Retry
 from penstock.model.names import LABEL_REVISION
 from penstock.model.quantity import amount
 from penstock.model.room import Node, Quota, Room, Scope, Taint
-from penstock.shell import kube as kube_module
 from penstock.shell.room import KEPT, Rooms, is_on_demand, read_node, read_quota
 from tests.fake import clock
 from tests.fake.kube import FakeKube
@@ -204,11 +203,10 @@ def test_every_refusal_is_said() -> None:
     clock.run(story())
 
 
-def test_a_listing_that_starts_again_counts_no_pod_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kube_module, "PAGE", 1)
-
+def test_a_listing_that_starts_again_counts_no_pod_twice() -> None:
     async def story() -> None:
         kube = FakeKube(small_cluster())
+        kube.page = 1
         kube.store.delete("Node", None, "b")  # one page, so that the listing of pods is the one to start again
         once = await Rooms(kube).see("ml", NOW)
         asked = len(kube.requests)

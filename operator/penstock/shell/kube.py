@@ -31,7 +31,7 @@ OnRequest = Callable[[str, str, int, float], None]
 OnDate = Callable[[str, float], None]  # what an answer says of the time, and when it was asked for
 
 FIELD_MANAGER = "penstock"
-PAGE = 100  # objects in a chunk of a listing: nothing else runs while it is parsed, and its memory is never given back
+PAGE = 100  # objects in a chunk of a listing; of smaller ones an API server makes a third less in a second
 RELISTS = 3
 TIMEOUT = aiohttp.ClientTimeout(total=10, sock_connect=5)
 APPLY = "application/apply-patch+yaml; charset=utf-8"  # without the charset the client would spell the text itself
@@ -54,6 +54,7 @@ class Api(Protocol):
 
     fence: Fence | None
     on_request: OnRequest | None
+    page: int
 
     async def apply(self, manifest: Object, manager: str = "") -> Object:
         """Server-side apply, under another manager's name where one is given."""
@@ -134,6 +135,7 @@ class Kube:
         self.fence: Fence | None = None
         self.on_request: OnRequest | None = None
         self.on_date: OnDate | None = None
+        self.page = PAGE
         self._client = ApiClient(configuration)
         self._manager = manager
         self._slots = asyncio.Semaphore(pool)
@@ -228,7 +230,7 @@ class Kube:
     ) -> AsyncIterator[Page]:
         """All objects in chunks. When the server forgets a listing half-way it starts again, at another version."""
         chosen = {"labelSelector": selector, "fieldSelector": fields}
-        query = {"limit": str(PAGE)} | {key: value for key, value in chosen.items() if value}
+        query = {"limit": str(self.page)} | {key: value for key, value in chosen.items() if value}
         token, relists = "", 0
         while True:
             call = Call("list", "GET", kind, namespace, query=query | ({"continue": token} if token else {}))

@@ -18,6 +18,7 @@ from penstock.shell.texts import Key, Object
 
 log = logging.getLogger("penstock.watch")
 AUDIT = 1800.0  # seconds between two searches for objects whose deletion no watch has told
+LATER = 20  # objects in a chunk once turns are made: none is while it is parsed, and its memory is never given back
 MISSING = 60.0  # seconds between two looks for a kind that the cluster does not have yet
 KILLED = 137  # exit code of a process that was ended by SIGKILL
 ALL = ("ModelRuntime", *WATCHED, "ModelDeployment")
@@ -104,7 +105,7 @@ class Watch:
         """List every kind, let the turns begin, then look for ghosts now and then. Returns only to be started anew."""
         time = asyncio.get_running_loop().time
         await self._list_all(time())
-        self.synced = True
+        self.synced, self.kube.page = True, LATER
         for key in sorted(self.waiting | set(self.cache.parents), key=lambda key: key not in self.first):
             self.queue.add(key)
         log.info("synchronised", extra={"objects": len(self.cache.parents), "missing": ", ".join(sorted(self.missing))})
