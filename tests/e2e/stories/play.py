@@ -17,7 +17,7 @@ from examples.demo.setup import PATIENCE, Place
 from tests.e2e.stories.scene import NAMESPACE, House, Scene
 
 Story = Callable[[Scene], Awaitable[None]]
-TOGETHER = 4  # stories at a time, where the cores have room for them
+TOGETHER = 3  # stories at a time, where the cores have room for them: more begin to starve each other
 WANTING = 2.0  # processes that want a core, for each of the cores: with more, pods that start starve those that serve
 GLANCE = 5.0  # seconds for which they are counted
 

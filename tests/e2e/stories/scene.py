@@ -6,6 +6,7 @@ import os
 import subprocess
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -39,14 +40,8 @@ class Sight:
     """An object as it was at a moment."""
 
     at: float
-    kind: str
     change: str
     seen: Object
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return str(self.seen["metadata"]["name"])
 
 
 @dataclass
@@ -58,7 +53,8 @@ class House:
     spell: Callable[[str], str]
     rows: list[Question]
     sane: list[Question]
-    sights: list[Sight] = field(default_factory=list)
+    sights: defaultdict[tuple[str, str], list[Sight]] = field(default_factory=lambda: defaultdict(list))
+    """By kind and name: who looks twenty times a second must not go through what all stories have seen."""
     streams: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def watch(self) -> None:
@@ -70,7 +66,7 @@ class House:
 
     def _follow(self, kind: str, stream: subprocess.Popen[str]) -> None:
         for change, seen in changes(stream):
-            self.sights.append(Sight(time.time(), kind, change, seen))
+            self.sights[kind, seen["metadata"]["name"]].append(Sight(time.time(), change, seen))
 
     def close(self) -> None:
         """End the watches."""
@@ -166,7 +162,7 @@ class Scene:
 
     def sights(self, kind: str, name: str = "") -> list[Sight]:
         """What was seen of one object, oldest first."""
-        return [s for s in list(self.house.sights) if s.kind == kind and s.name == (name or self.name)]
+        return list(self.house.sights.get((kind, name or self.name), ()))
 
     @property
     def status(self) -> Object:
@@ -231,7 +227,8 @@ class Scene:
 
     def reasons(self) -> list[str]:
         """Reasons of the Events about this object, in order, repeats counted on left out."""
-        events = [s for s in list(self.house.sights) if s.kind == "Event" and s.change == "ADDED"]
+        told = [seen for (kind, _), seen in list(self.house.sights.items()) if kind == "Event"]
+        events = sorted((s for seen in told for s in seen if s.change == "ADDED"), key=lambda s: s.at)
         mine = {"kind": "ModelDeployment", "name": self.name}
         return [s.seen["reason"] for s in events if mine.items() <= s.seen.get("regarding", {}).items()]
 
