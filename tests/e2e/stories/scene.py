@@ -54,7 +54,7 @@ class House:
     rows: list[Question]
     sane: list[Question]
     sights: defaultdict[tuple[str, str], list[Sight]] = field(default_factory=lambda: defaultdict(list))
-    """By kind and name: who looks twenty times a second must not go through what all stories have seen."""
+    """By kind and name, an Event by what it regards: who looks twenty times a second goes through nobody else's."""
     streams: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def watch(self) -> None:
@@ -66,7 +66,8 @@ class House:
 
     def _follow(self, kind: str, stream: subprocess.Popen[str]) -> None:
         for change, seen in changes(stream):
-            self.sights[kind, seen["metadata"]["name"]].append(Sight(time.time(), change, seen))
+            about = seen.get("regarding", seen["metadata"])
+            self.sights[kind, about.get("name", "")].append(Sight(time.time(), change, seen))
 
     def close(self) -> None:
         """End the watches."""
@@ -161,7 +162,7 @@ class Scene:
         self.sending.clear()
 
     def sights(self, kind: str, name: str = "") -> list[Sight]:
-        """What was seen of one object, oldest first."""
+        """What was seen of one object, or of the Events about objects of its name, oldest first."""
         return list(self.house.sights.get((kind, name or self.name), ()))
 
     @property
@@ -227,10 +228,8 @@ class Scene:
 
     def reasons(self) -> list[str]:
         """Reasons of the Events about this object, in order, repeats counted on left out."""
-        told = [seen for (kind, _), seen in list(self.house.sights.items()) if kind == "Event"]
-        events = sorted((s for seen in told for s in seen if s.change == "ADDED"), key=lambda s: s.at)
-        mine = {"kind": "ModelDeployment", "name": self.name}
-        return [s.seen["reason"] for s in events if mine.items() <= s.seen.get("regarding", {}).items()]
+        added = [s.seen for s in self.sights("Event") if s.change == "ADDED"]
+        return [event["reason"] for event in added if event.get("regarding", {}).get("kind") == "ModelDeployment"]
 
     def weights(self) -> list[tuple[float, dict[str, int]]]:
         """The weights of the route over time, by revision."""
