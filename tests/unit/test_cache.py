@@ -139,7 +139,7 @@ def test_only_an_edit_that_overtakes_the_answer_to_an_apply_is_compared_again(ed
         cache.see_child(copied(live))
     cache.confirm(("ml", "churn"), answer)
     (child,) = cache.owned(("ml", "churn"))
-    assert (child.live is None, child.version) == (not edited, 6)
+    assert (child.read() is None, child.version) == (not edited, 6)
 
 
 def test_an_edited_configmap_is_told_to_all_that_mount_it_whatever_others_say() -> None:

@@ -65,8 +65,10 @@ def test_an_empty_slice_and_a_strange_one_lead_nowhere() -> None:
 
 
 def test_only_a_number_is_kept_of_a_slice() -> None:
-    child = project(piece(*[endpoint(ready=True)] * 100))
-    assert child.seen == Endpoints(NAME, "IPv4", 100) and child.live is None and child.fingerprint == ""
+    slices = piece(*[endpoint(ready=True)] * 100)
+    child = project(slices)
+    child.keep(slices)
+    assert child.seen == Endpoints(NAME, "IPv4", 100) and child.read() is None and child.fingerprint == ""
     assert not child.is_given() and not child.is_ours("uid")
 
 

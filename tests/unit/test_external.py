@@ -42,7 +42,7 @@ class Source:
 
 
 def child(kind: str, seen: Any) -> Child:
-    return Child(kind, REVISION, "u", 1, REVISION, "x", "", "owner", seen, None)
+    return Child(kind, REVISION, "u", 1, REVISION, "x", "", "owner", seen)
 
 
 def make_cache() -> Cache:

@@ -69,6 +69,20 @@ def test_a_version_that_was_is_smaller() -> None:
     run(story())
 
 
+def test_a_process_that_finds_versions_keeps_no_more_of_them() -> None:
+    async def story() -> None:
+        sim = Sim()
+        for number in range(1, 9):
+            sim.apply(model(f"v{number}"))
+            await sim.run(200)
+        before = kept(sim)
+        await sim.restart()
+        await sim.run(200)
+        assert kept(sim) < 1.2 * before
+
+    run(story())
+
+
 def test_what_many_children_say_is_kept_once_and_of_the_rest_there_is_no_table() -> None:
     meta = {"name": "churn-1", "uid": "2", "resourceVersion": "3", "annotations": {ANNOTATION_APPLIED: "4f5e6d"}}
     meta |= {"labels": {LABEL_REVISION: "churn-1"}, "ownerReferences": [{"uid": "5", "controller": True}]}

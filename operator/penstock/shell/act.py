@@ -75,9 +75,9 @@ def _differs(child: Child | None, manifest: Manifest) -> bool:
     wanted = manifest["metadata"]["annotations"][ANNOTATION_APPLIED]
     if child.verified == wanted:
         return False
-    if child.live is None or child.applied != wanted or not _says(child.live, manifest):
+    if child.applied != wanted or not _says(child.read(), manifest):
         return True
-    child.verified, child.live = child.applied, None
+    child.verify()
     return False
 
 

@@ -128,8 +128,10 @@ class Cache:
             return None
         child = project(live)
         if known and known.uid == child.uid and known.verified and known.fingerprint == child.fingerprint:
-            child.applied = child.verified = known.verified
-            child.live = None
+            child.applied = known.verified
+            child.verify()
+        else:
+            child.keep(live)
         self.children.setdefault(key, {})[child.kind, child.name] = child
         self._found(key, child)
         changed = not known or (known.fingerprint, known.seen) != (child.fingerprint, child.seen)
@@ -142,7 +144,7 @@ class Cache:
         """
         known = self.children.get(key, {}).get((answer["kind"], answer["metadata"]["name"]))
         if known and known.uid == answer["metadata"]["uid"] and known.fingerprint == fingerprint(answer):
-            known.verified, known.live = known.applied, None
+            known.verify()
 
     def forget_child(self, live: Object) -> Key | None:
         """Drop an owned object that is gone."""

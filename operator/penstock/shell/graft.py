@@ -26,13 +26,14 @@ def differs(child: Child | None, manifest: Manifest) -> bool:
 
 async def graft(kube: Api, child: Child | None, manifest: Manifest) -> Manifest:
     """Set what differs; the answer is the whole object."""
-    if child is None or child.live is None:
+    live = child.read() if child else None
+    if child is None or live is None:
         raise Stale(f"{manifest['kind']}/{manifest['metadata']['name']}: is gone")
-    return await kube.edit(child.live, _edits(child, manifest))
+    return await kube.edit(live, _edits(child, manifest))
 
 
 def _edits(child: Child, manifest: Manifest) -> list[dict[str, Any]]:
-    rules = ((child.live or {}).get("spec") or {}).get("rules") or []
+    rules = ((child.read() or {}).get("spec") or {}).get("rules") or []
     wanted = {rule["name"]: rule["backendRefs"] for rule in manifest["spec"]["rules"]}
     found = ((at, rule, wanted.get(rule.get("name"))) for at, rule in enumerate(rules))
     return [

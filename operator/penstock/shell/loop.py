@@ -44,9 +44,7 @@ SOONEST = 0.05
 REQUESTS = -1  # among the questions, which are numbered as the metrics are: the one about all requests
 LONGEST_WAIT = 1.0  # seconds
 REFUSED = 5.0  # seconds at least from a turn whose writes failed to the next look
-LATEST = (
-    30.0  # a wall clock that was set back and forth must not leave a rollout asleep; a look at memory costs nothing
-)
+LATEST = 30.0  # seconds; a wall clock set back and forth leaves no rollout asleep, and a look at memory costs nothing
 
 
 @dataclass

@@ -1,9 +1,10 @@
 """A live object -> the few facts that turns need of it. Pure.
 
-A child keeps its live object only until a turn has compared it with what it should be; from then on a fingerprint tells
-whether anybody touched it.
+A child keeps the text of its live object only until a turn has compared it with what it should be; from then on a
+fingerprint tells whether anybody touched it.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 from sys import intern
 from typing import Any
@@ -14,9 +15,10 @@ from penstock.routing import ROUTES, payload, read_own, service
 from penstock.routing.access import READERS
 from penstock.scaling.follow import follow
 from penstock.shell import endpoints, pods
-from penstock.shell.texts import Object, Record
+from penstock.shell.texts import Object, Record, Speller
 
 FOLLOWING = ("Pod", "EndpointSlice")  # made by other controllers out of what we made; never written by us
+_SPELLERS: defaultdict[str, Speller] = defaultdict(Speller)  # by kind
 
 
 @dataclass(slots=True)
@@ -32,8 +34,20 @@ class Child:
     fingerprint: str
     owner_uid: str
     seen: Any
-    live: Object | None
+    text: bytes = b""
     verified: str = ""
+
+    def keep(self, live: Object) -> None:
+        """What a turn will compare it by; nothing of what follows others."""
+        self.text = b"" if self.kind in FOLLOWING else _SPELLERS[self.kind].spell(live)
+
+    def read(self) -> Object | None:
+        """The live object, until it was found to be as it should be."""
+        return _SPELLERS[self.kind].read(self.text) if self.text else None
+
+    def verify(self) -> None:
+        """It is as it should be."""
+        self.verified, self.text = self.applied, b""
 
     def is_ours(self, uid: str) -> bool:
         """True for what the ModelDeployment with this uid controls, and for what Penstock wrote and nobody controls."""
@@ -64,7 +78,6 @@ def project(live: Object) -> Child:
         fingerprint="" if follows else fingerprint(live),
         owner_uid=uid if follows else intern(uid),
         seen=seen,
-        live=None if follows else live,
     )
 
 
