@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 import time
@@ -66,7 +67,7 @@ def _rollback(wish: Wish) -> Iterator[Row]:
     for jobs in (1, wish.jobs // 2):
         for _ in range(wish.repeats if jobs == 1 else 1):
             for way in (ways.OUR_WAY, *ways.THEIR_WAYS):
-                yield rollback.measure(way, jobs)
+                yield from rollback.measure(way, jobs)
 
 
 def _fairness(wish: Wish) -> Iterator[Row]:
@@ -103,7 +104,10 @@ def main() -> None:
 
 
 def _conditions(wish: Wish, loads: list[float]) -> Row:
+    asked = ["git", "describe", "--always", "--dirty"]
+    code = subprocess.run(asked, check=False, cwd=ROOT, capture_output=True, text=True)
     return {
+        "code": code.stdout.strip(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}",
         "load": [round(loads[0], 1), round(max(loads), 1)],

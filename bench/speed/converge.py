@@ -88,7 +88,7 @@ async def _written(plane: ControlPlane) -> dict[str, Any]:
         await create(client, PENSTOCK.jobs(0, 1))
         await until(lambda: PENSTOCK.is_done(client, 1), 60, "the operator's bodies")
         await until(lambda: _is_told(client), 60, "the operator's Events")
-        found = {kind: [_bare(one) for one in await client.list(where)] for kind, where in CHILDREN.items()}
+        found = {kind: [bare(one) for one in await client.list(where)] for kind, where in CHILDREN.items()}
         (live,) = await client.list(OURS)
         return {
             "children": {kind: [one for one in some if _is_ours(one)] for kind, some in found.items()},
@@ -106,7 +106,8 @@ def _is_ours(one: Object) -> bool:
     return any(owner.get("kind") == "ModelDeployment" for owner in owners)
 
 
-def _bare(one: Object) -> Object:
+def bare(one: Object) -> Object:
+    """What of it a client can write."""
     meta = {key: value for key, value in one["metadata"].items() if key not in OF_THE_SERVER}
     made: Object = {key: value for key, value in one.items() if key not in ("status", "metadata")} | {"metadata": meta}
     for field in ("clusterIP", "clusterIPs"):  # drawn by the server

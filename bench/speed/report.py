@@ -54,7 +54,8 @@ def _how(about: Row) -> str:
     if "note" in about:  # of runs that were put together by hand
         return f"{about['date']}, {about['machine']}; {about['note']}."
     low, high = about["load"]
-    return f"{about['date']}, {about['machine']}; load average at the start {low}, highest {high}."
+    code = f" commit {about['code']}," if about.get("code") else ""
+    return f"{about['date']},{code} {about['machine']}; load average at the start {low}, highest {high}."
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -157,8 +158,10 @@ def _life(rows: list[Row], about: Row) -> list[str]:
             f"{1000 * made['cpu'] / made['jobs']:.1f}",
             f"{row['settled']:.0f}",
         )
-        shown.append((*cells, f"{row['restart']:.2f}", f"{row['listing']:.2f}", f"{times:.1f}", wrote))
-    head = ("models", "ms each", "CPU ms each", "MiB settled", "restart s", "bare reader s", "times", "writes after it")
+        again = f"{row['restart']:.2f}", f"{row['listing']:.2f}", f"{times:.1f}", wrote, f"{row['after']:.0f}"
+        shown.append((*cells, *again))
+    columns = ("models", "ms each", "CPU ms each", "MiB settled")
+    head = (*columns, "restart s", "bare reader s", "times", "writes after it", "MiB after it")
     first, last = rows[0]["made"], rows[-1]["made"]
     idle = first["rss_before"]
     slope = (rows[-1]["settled"] - rows[0]["settled"]) / (last["jobs"] - first["jobs"]) * 1000
@@ -196,12 +199,15 @@ def _rollback(rows: list[Row], about: Row) -> list[str]:
         own, whole = ([value for row in runs for value in row[name]] for name in ("own", "whole"))
         cells = [f"{quantile(own, share):.3f}" for share in (0.5, 0.95, 1.0)]
         times = f"{quantile(whole, 0.5):.1f}", f"{quantile(whole, 0.95):.1f}"
-        core = f"{1000 * sum(row['cpu'] for row in runs) / len(own):.0f}"
+        core = "" if who == RAW else f"{1000 * sum(row['cpu'] for row in runs) / len(own):.0f}"
         shown.append((f"{jobs:,}", who, str(len(runs)), *cells, *times, core))
         if who == OURS:
             late = quantile(own, 0.95)
             held = _goal(late, 0.3 if jobs == 1 else 1.0, most=True)
-            goals.append(f"- Own part, p95, {jobs:,} at once: {late:.3f} s: {held}.")
+            wall = quantile([value for row in by[jobs, RAW] for value in row["own"]], 0.95)
+            goals.append(
+                f"- Own part, p95, {jobs:,} at once: {late:.3f} s: {held}; {late / wall:.1f} times the raw client's."
+            )
     head = ("canaries", "who", "runs", "own part p50 s", "p95", "longest", "from the flip p50 s", "p95", "CPU ms each")
     return [
         "## Rollback",
@@ -212,7 +218,9 @@ def _rollback(rows: list[Row], about: Row) -> list[str]:
             "The own part is what lies between the metric source's last answer and the route's write; the rest is",
             "the schedule. Rivals give up at the first answer that is bad: Argo Rollouts at once, Flagger at its next",
             "look, ten seconds later, so its own part is a schedule too. Penstock asks for evidence: its first look",
-            "may not be enough.",
+            "may not be enough. The raw client takes the same canaries off anew, each at a moment of its own within an",
+            "interval: the status, the route, the status again, as the operator wrote them; it decides nothing, and",
+            "nobody deletes pods beside it.",
             _how(about),
         ),
         "",

@@ -14,12 +14,17 @@ def is_settled(one: Object) -> bool:
 
 
 async def settle(client: Client, jobs: int) -> None:
-    """Until all are ready and no status has changed between two looks, ten seconds apart."""
+    """Until all are ready and nothing happens."""
 
     async def all_ready() -> bool:
         return await client.count(OURS) == jobs and all(map(is_settled, await client.list(OURS)))
 
     await until(all_ready, LIMIT, f"{jobs} objects that are ready")
+    await still(client)
+
+
+async def still(client: Client) -> None:
+    """Until no status has changed between two looks, ten seconds apart."""
     versions: set[str] = set()
     while True:
         now = {one["metadata"]["resourceVersion"] for one in await client.list(OURS)}
