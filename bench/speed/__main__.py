@@ -89,25 +89,28 @@ def main() -> None:
     """Each question in turn; what has an answer is written at once."""
     said = _parser().parse_args()
     known: dict[str, Any] = json.loads(OUT.read_text()) if OUT.exists() else {}
-    wish = Wish(said.jobs, said.repeats, said.seconds)
+    wish, code = Wish(said.jobs, said.repeats, said.seconds), _code()
     for name in [] if said.report else said.only or list(QUESTIONS):
         rows, loads = [], [os.getloadavg()[0]]
         for row in QUESTIONS[name](wish):
             rows.append(row)
             loads.append(os.getloadavg()[0])
             print(f"{time.strftime('%H:%M:%S')} {name}: {report.line(row)}", flush=True)
-            known[name] = {"about": _conditions(wish, loads), "rows": rows}
+            known[name] = {"about": _conditions(wish, loads) | {"code": code}, "rows": rows}
             _keep(known)
         _write(known)
     if said.report:
         _write(known)
 
 
-def _conditions(wish: Wish, loads: list[float]) -> Row:
+def _code() -> str:
+    """The commit, before any result changes a file; empty where there is no Git."""
     asked = ["git", "describe", "--always", "--dirty"]
-    code = subprocess.run(asked, check=False, cwd=ROOT, capture_output=True, text=True)
+    return subprocess.run(asked, check=False, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+
+def _conditions(wish: Wish, loads: list[float]) -> Row:
     return {
-        "code": code.stdout.strip(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}",
         "load": [round(loads[0], 1), round(max(loads), 1)],
