@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.speed.contestants import APPS, OURS, PENSTOCK, requests
-from bench.speed.converge import LIMIT, READS, Run, converge
+from bench.speed.converge import LIMIT, READS, converge
 from bench.speed.rig import MERGE, ROOT, Client, environment, fresh_plane
 from bench.speed.settling import settle
 from tests.conftest import ControlPlane
@@ -16,12 +16,13 @@ LEASE = "/apis/coordination.k8s.io/v1/namespaces/default/leases/penstock"
 STEP = 0.02  # seconds between two looks
 
 
-@dataclass(frozen=True)
-class Life:
-    """Many jobs made, settled, the operator killed and started again; seconds and MiB."""
+RESTARTS = 5  # of each life
 
-    made: Run
-    settled: float  # MiB once nothing happens any more
+
+@dataclass(frozen=True)
+class Restart:
+    """A killed operator started again; seconds and MiB."""
+
     restart: float  # from the start of the new process until an edit made meanwhile stands
     listing: float  # until a bare process has started and read all of it
     writes: dict[str, int]  # of the new process, by verb and kind
@@ -29,35 +30,44 @@ class Life:
 
 
 def measure(jobs: int) -> dict[str, Any]:
-    """One life on a control plane of its own."""
+    """Many jobs made, settled (MiB once nothing happens any more), and restarts among them.
+
+    On a control plane of its own.
+    """
     with fresh_plane() as plane:
         PENSTOCK.install(plane)
-        return asdict(asyncio.run(_life(plane, jobs)))
+        return asyncio.run(_life(plane, jobs))
 
 
-async def _life(plane: ControlPlane, jobs: int) -> Life:
+async def _life(plane: ControlPlane, jobs: int) -> dict[str, Any]:
     async with Client(plane.kubeconfig) as client:
         with PENSTOCK.up(plane.kubeconfig) as former:
             made = await converge(PENSTOCK, plane, former, jobs)
             await settle(client, jobs + 1)
             settled = former.rss
             former.kill()
-        words = [sys.executable, "-m", "bench.speed.listing", str(plane.kubeconfig)]
-        began = time.monotonic()
-        reader = await asyncio.create_subprocess_exec(*words, cwd=ROOT, env=environment())
-        assert await reader.wait() == 0
-        listing = time.monotonic() - began
-        size = {"spec": {"scaling": {"minReplicas": 2}}}
-        await client.send("PATCH", f"{OURS}/model-0000", size, MERGE)
-        await client.send("DELETE", LEASE)  # that the dead is respected for 15 s is a setting, and not measured here
-        (one,) = [d for d in await client.list(f"{APPS}/deployments") if d["metadata"]["name"].startswith("model-0000")]
-        began = time.monotonic()
-        with PENSTOCK.up(plane.kubeconfig) as new:
-            while (await client.send("GET", f"{APPS}/deployments/{one['metadata']['name']}"))["spec"]["replicas"] != 2:
-                await asyncio.sleep(STEP)
-                if time.monotonic() - began > LIMIT:
-                    raise RuntimeError(f"the edit was never applied; log: {new.log}")
-            seconds = time.monotonic() - began
-            await settle(client, jobs + 1)
-            wrote = {name: n for name, n in requests(new).items() if name.split()[0] not in READS}
-            return Life(made, settled, seconds, listing, wrote, new.rss)
+        restarts = [asdict(await _restart(plane, client, jobs, 2 + number % 2)) for number in range(RESTARTS)]
+        return {"made": asdict(made), "settled": settled, "restarts": restarts}
+
+
+async def _restart(plane: ControlPlane, client: Client, jobs: int, size: int) -> Restart:
+    words = [sys.executable, "-m", "bench.speed.listing", str(plane.kubeconfig)]
+    began = time.monotonic()
+    reader = await asyncio.create_subprocess_exec(*words, cwd=ROOT, env=environment())
+    assert await reader.wait() == 0
+    listing = time.monotonic() - began
+    await client.send("PATCH", f"{OURS}/model-0000", {"spec": {"scaling": {"minReplicas": size}}}, MERGE)
+    await client.send("DELETE", LEASE)  # that the dead is respected for 15 s is a setting, and not measured here
+    (one,) = [d for d in await client.list(f"{APPS}/deployments") if d["metadata"]["name"].startswith("model-0000")]
+    began = time.monotonic()
+    with PENSTOCK.up(plane.kubeconfig) as new:
+        while (await client.send("GET", f"{APPS}/deployments/{one['metadata']['name']}"))["spec"]["replicas"] != size:
+            await asyncio.sleep(STEP)
+            if time.monotonic() - began > LIMIT:
+                raise RuntimeError(f"the edit was never applied; log: {new.log}")
+        seconds = time.monotonic() - began
+        await settle(client, jobs + 1)
+        wrote = {name: n for name, n in requests(new).items() if name.split()[0] not in READS}
+        after = new.rss
+        new.kill()
+        return Restart(seconds, listing, wrote, after)
