@@ -63,8 +63,8 @@ def _life(wish: Wish) -> Iterator[Row]:
 
 
 def _rollback(wish: Wish) -> Iterator[Row]:
-    """Canaries that turn bad at one instant: alone, and half as many as there are jobs."""
-    for jobs in (1, wish.jobs // 2):
+    """Canaries that turn bad at one instant: half as many as there are jobs, and alone."""
+    for jobs in (wish.jobs // 2, 1):
         for _ in range(wish.repeats if jobs == 1 else 1):
             for way in (ways.OUR_WAY, *ways.THEIR_WAYS):
                 yield from rollback.measure(way, jobs)

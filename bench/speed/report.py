@@ -206,7 +206,7 @@ def _rollback(rows: list[Row], about: Row) -> list[str]:
     for row in rows:
         by.setdefault((row["jobs"], row["who"]), []).append(row)
     shown, goals = [], []
-    for (jobs, who), runs in by.items():
+    for (jobs, who), runs in sorted(by.items(), key=lambda known: known[0][0]):
         own, whole = ([value for row in runs for value in row[name]] for name in ("own", "whole"))
         cells = [f"{quantile(own, share):.3f}" for share in (0.5, 0.95, 1.0)]
         times = f"{quantile(whole, 0.5):.1f}", f"{quantile(whole, 0.95):.1f}"
