@@ -173,8 +173,8 @@ def _life(rows: list[Row], about: Row) -> list[str]:
         "## One life, by number of models",
         "",
         *_words(
-            "Made at once, left until nothing happens, killed with SIGKILL, one size edited while nobody looks, started",
-            f"again: from the kill on {len(rows[0]['restarts'])} times, of which the medians are told.",
+            "Made at once, left until nothing happens, killed with SIGKILL, one size edited while nobody looks,",
+            f"started again: from the kill on {len(rows[0]['restarts'])} times, of which the medians are told.",
             "The bare reader is a process that starts, lists the same kinds and ends, before each restart.",
             f"The 15 s for which a dead leader's lease is respected are a setting and taken away. {_how(about)}",
         ),
