@@ -48,6 +48,16 @@ def test_goals_of_rollback_are_ours_alone() -> None:
     assert told.count("Own part, p95") == 1
 
 
+def test_a_restart_is_told_by_the_median_of_what_it_is_to_the_reader_before_it() -> None:
+    pairs = ((2.0, 1.0), (9.0, 2.0), (10.0, 4.0))
+    again = [{"restart": restart, "listing": reader, "writes": {}, "after": 90.0} for restart, reader in pairs]
+    row = {"made": run("Penstock", 5.0) | {"rss_before": 80.0}, "settled": 95.0, "restarts": again}
+    other = {"made": row["made"] | {"jobs": 1010, "cpu": 101.0}, "settled": 110.0, "restarts": again[:1]}
+    told = report.page({"life": {"about": ABOUT, "rows": [row, other]}})
+    assert "Restart in times of the bare reader, the worst: 2.5: held" in told
+    assert "MiB for 1,000 models: 15.0: held" in told and "most by least: 1.00: held" in told
+
+
 def test_a_rival_that_makes_one_object_is_told_apart() -> None:
     alone, alike = (run(f"Argo Rollouts{more}, best flags", s) for more, s in (("", 4.0), (" and the rest", 20.0)))
     told = converge(run("raw client", 4.0), run("Penstock", 10.0), alone, alike)
