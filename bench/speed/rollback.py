@@ -110,7 +110,8 @@ async def _rollback(way: Way, plane: ControlPlane, jobs: int) -> list[Rollback]:
             tried = await _expose(way, client, flip)
             held = await _standing(client) if way is OUR_WAY else None
             runs = [await _flip(way, flip, tried)]
-            await still(client)
+            if held:
+                await still(client)
         if held:
             runs.append(await _replay(client, gateway, held))
         keeping.cancel()
