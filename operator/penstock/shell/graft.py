@@ -21,19 +21,19 @@ def is_graft(manifest: Manifest) -> bool:
 
 def differs(child: Child | None, manifest: Manifest) -> bool:
     """True where a named rule leads elsewhere; an owner's addition to a backend counts, as backends are ours whole."""
-    return child is not None and bool(_edits(child, manifest))
+    return child is not None and bool(_edits(child.read(), manifest))
 
 
 async def graft(kube: Api, child: Child | None, manifest: Manifest) -> Manifest:
     """Set what differs; the answer is the whole object."""
     live = child.read() if child else None
-    if child is None or live is None:
+    if live is None:
         raise Stale(f"{manifest['kind']}/{manifest['metadata']['name']}: is gone")
-    return await kube.edit(live, _edits(child, manifest))
+    return await kube.edit(live, _edits(live, manifest))
 
 
-def _edits(child: Child, manifest: Manifest) -> list[dict[str, Any]]:
-    rules = ((child.read() or {}).get("spec") or {}).get("rules") or []
+def _edits(live: Manifest | None, manifest: Manifest) -> list[dict[str, Any]]:
+    rules = ((live or {}).get("spec") or {}).get("rules") or []
     wanted = {rule["name"]: rule["backendRefs"] for rule in manifest["spec"]["rules"]}
     found = ((at, rule, wanted.get(rule.get("name"))) for at, rule in enumerate(rules))
     return [
