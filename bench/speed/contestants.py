@@ -3,11 +3,12 @@
 A job is one model with one replica. Each contestant has the flags it ships with and, where it has such, the best ones.
 """
 
+import asyncio
 import json
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,7 @@ CORE = f"/api/v1/namespaces/{NAMESPACE}"
 OURS = f"/apis/penstock.dev/v1alpha1/namespaces/{NAMESPACE}/modeldeployments"
 ROLLOUTS = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/rollouts"
 CANARIES = f"/apis/flagger.app/v1beta1/namespaces/{NAMESPACE}/canaries"
+Done = Callable[[int], Awaitable[bool]]
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,29 @@ class Contestant:
         """What a user creates for so many jobs."""
         return [each for number in range(first, first + count) for each in self.job(f"model-{number:04}")]
 
-    async def is_done(self, client: Client, count: int) -> bool:
-        """All children exist; only then are the statuses read."""
-        for where, each in self.children.items():
-            if await client.count(where) < each * count:
+    @asynccontextmanager
+    async def watched(self, client: Client) -> AsyncIterator[Done]:
+        """Whether so many jobs are done, at any moment: their statuses are written and all children exist.
+
+        A watch tells of statuses. Lists of many objects, asked ten times a second, would take what is measured.
+        """
+        seen: set[str] = set()
+
+        async def keep() -> None:
+            while True:  # a watch that the API server ends begins again, as everybody's does
+                async for _, one in client.watch(self.work):
+                    (seen.add if is_seen(one) else seen.discard)(one["metadata"]["name"])
+
+        async def done(count: int) -> bool:
+            if len(seen) < count:
                 return False
-        return all(map(is_seen, await client.list(self.work)))
+            counts = [await client.count(where) >= each * count for where, each in self.children.items()]
+            return all(counts)
+
+        async with asyncio.TaskGroup() as group:
+            keeping = group.create_task(keep())
+            yield done
+            keeping.cancel()
 
 
 @contextmanager

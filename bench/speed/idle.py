@@ -39,8 +39,9 @@ def measure(who: Contestant, jobs: int, seconds: float) -> dict[str, Any]:
 async def _idle(who: Contestant, plane: ControlPlane, jobs: int, seconds: float) -> Idle:
     async with Proxy(plane.kubeconfig) as proxy, Client(plane.kubeconfig) as client:
         with tempfile.TemporaryDirectory() as folder, who.up(proxy.write_kubeconfig(Path(folder))) as process:
-            await create(client, who.jobs(0, jobs))
-            await until(lambda: who.is_done(client, jobs), LIMIT, f"{who.name}: {jobs} jobs; its log: {process.log}")
+            async with who.watched(client) as done:
+                await create(client, who.jobs(0, jobs))
+                await until(lambda: done(jobs), LIMIT, f"{who.name}: {jobs} jobs; its log: {process.log}")
             if who is PENSTOCK:
                 await settle(client, jobs)
             await quiet(proxy)

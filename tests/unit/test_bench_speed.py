@@ -11,7 +11,7 @@ ABOUT = {"date": "2026-01-01", "machine": "2 cores", "load": [0.1, 2.0], "jobs":
 
 
 def run(who: str, seconds: float) -> dict[str, Any]:
-    return {"who": who, "jobs": 10, "seconds": seconds, "cpu": 1.0, "children": 50}
+    return {"who": who, "jobs": 10, "seconds": seconds, "cpu": 1.0, "machine": 2.0 * seconds, "children": 50}
 
 
 def converge(*rows: dict[str, Any]) -> str:
@@ -23,7 +23,7 @@ def test_the_median_is_held_against_the_wall_and_the_faster_rival() -> None:
     told = converge(run("raw client", 6.0), run("Penstock", 9.0), run("Penstock", 10.0), run("Penstock", 40.0), *rivals)
     assert "Of the wall: 0.60: held" in told
     assert "its defaults: 3.00 times as fast: held" in told
-    assert "10.0 (9.0 to 40.0)" in told
+    assert "| 10.0 (9.0 to 40.0) | 5 | 5 | 100.0 | 2000 | 1.00 |" in told
 
 
 def test_a_missed_goal_is_said() -> None:
