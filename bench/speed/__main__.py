@@ -37,17 +37,23 @@ class Wish:
     jobs: int
     repeats: int
     quiet: float  # seconds
+    known: list[Row]  # answers that stay, and are added to
 
 
 def _converge(wish: Wish) -> Iterator[Row]:
-    """Many jobs at once, until all children exist and statuses are written."""
-    written = converge.bodies()
+    """Many jobs at once, until all children exist and statuses are written.
+
+    Whoever takes more than twice our time is asked once: nobody is held against the slowest.
+    """
+    written, rows = converge.bodies(), list(wish.known)
     with tempfile.TemporaryDirectory() as folder:
-        ways: list[Callable[[], Row]] = [lambda: converge.raw(wish.jobs, written, Path(folder))]
-        ways += [lambda who=who: converge.measure(who, wish.jobs) for who in (PENSTOCK, *RIVALS)]
-        for number in range(wish.repeats):  # A-B-B-A: what drifts hits everybody alike
-            for way in ways if number % 2 == 0 else reversed(ways):
-                yield way()
+        ways: dict[str, Callable[[], Row]] = {report.RAW: lambda: converge.raw(wish.jobs, written, Path(folder))}
+        ways |= {who.name: lambda who=who: converge.measure(who, wish.jobs) for who in (PENSTOCK, *RIVALS)}
+        for number in range(sum(row["who"] == report.OURS for row in rows), wish.repeats):
+            for name in ways if number % 2 == 0 else reversed(ways):  # A-B-B-A: what drifts hits everybody alike
+                if not report.is_slow(name, rows):
+                    rows.append(ways[name]())
+                    yield rows[-1]
 
 
 def _idle(wish: Wish) -> Iterator[Row]:
@@ -89,14 +95,17 @@ def main() -> None:
     """Each question in turn; what has an answer is written at once."""
     said = _parser().parse_args()
     known: dict[str, Any] = json.loads(OUT.read_text()) if OUT.exists() else {}
-    wish, code = Wish(said.jobs, said.repeats, said.seconds), _code()
+    now = _code()
     for name in [] if said.report else said.only or list(QUESTIONS):
-        rows, loads = [], [os.getloadavg()[0]]
+        rows = list(known[name]["rows"]) if said.more else []
+        former = known[name]["about"] if said.more else {}
+        code = ", ".join(each for each in (former.get("code"), now) if each)
+        wish, loads = Wish(said.jobs, said.repeats, said.seconds, list(rows)), [os.getloadavg()[0]]
         for row in QUESTIONS[name](wish):
             rows.append(row)
             loads.append(os.getloadavg()[0])
             print(f"{time.strftime('%H:%M:%S')} {name}: {report.line(row)}", flush=True)
-            known[name] = {"about": _conditions(wish, loads) | {"code": code}, "rows": rows}
+            known[name] = {"about": former | _conditions(wish, loads) | {"code": code}, "rows": rows}
             _keep(known)
         _write(known)
     if said.report:
@@ -135,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--repeats", type=int, default=5, help="of each contestant (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=600.0, help="of quiet (default: %(default)s)")
     parser.add_argument("--only", action="append", choices=list(QUESTIONS), help="these questions; may be repeated")
+    parser.add_argument("--more", action="store_true", help="add to the answers that are there; for converge")
     parser.add_argument("--report", action="store_true", help="no run: the page anew from the numbers that are there")
     return parser
 

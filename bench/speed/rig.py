@@ -124,12 +124,16 @@ async def side_by_side(jobs: Iterable[Any], most: int = CONNECTIONS) -> None:
             group.create_task(one(job))
 
 
+class Late(RuntimeError):
+    """It was not done within its limit."""
+
+
 async def until(done: Callable[[], Any], seconds: float, what: str) -> None:
-    """Ask until it holds; past the limit the run has failed."""
+    """Ask until it holds; `Late` past the limit."""
     end = time.monotonic() + seconds
     while not await done():
         if time.monotonic() > end:
-            raise RuntimeError(f"not within {seconds:.0f} s: {what}")
+            raise Late(f"not within {seconds:.0f} s: {what}")
         await asyncio.sleep(PAUSE)
 
 

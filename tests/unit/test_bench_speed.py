@@ -11,7 +11,8 @@ ABOUT = {"date": "2026-01-01", "machine": "2 cores", "load": [0.1, 2.0], "jobs":
 
 
 def run(who: str, seconds: float) -> dict[str, Any]:
-    return {"who": who, "jobs": 10, "seconds": seconds, "cpu": 1.0, "machine": 2.0 * seconds, "children": 50}
+    cost = {"cpu": 1.0, "machine": 2.0 * seconds, "children": 50}
+    return {"who": who, "jobs": 10, "seconds": seconds, "finished": True, **cost}
 
 
 def converge(*rows: dict[str, Any]) -> str:
@@ -23,7 +24,20 @@ def test_the_median_is_held_against_the_wall_and_the_faster_rival() -> None:
     told = converge(run("raw client", 6.0), run("Penstock", 9.0), run("Penstock", 10.0), run("Penstock", 40.0), *rivals)
     assert "Of the wall: 0.60: held" in told
     assert "its defaults: 3.00 times as fast: held" in told
-    assert "| 10.0 (9.0 to 40.0) | 5 | 5 | 100.0 | 2000 | 1.00 |" in told
+    assert "| Penstock | 3 | 10.0 (9.0 to 40.0) | 5 | 5 | 100.0 | 2000 | 1.00 |" in told
+
+
+def test_a_rival_that_was_given_up_is_said_to_be_slower_and_no_more() -> None:
+    late = run("Flagger, best flags", 90.0) | {"finished": False}
+    told = converge(run("raw client", 4.0), run("Penstock", 10.0), late, run("Argo Rollouts, best flags", 20.0))
+    assert "| Flagger, best flags | 1 | not within 90 | 5 |  |  |  |  |" in told
+    assert "of all, best flags: 2.00 times as fast: held" in told
+
+
+def test_whoever_took_more_than_twice_our_time_is_slow() -> None:
+    rows = [run("Penstock", 10.0), run("A", 20.0), run("B", 20.1)]
+    assert [report.is_slow(who, rows) for who in ("A", "B", "C", "Penstock")] == [False, True, False, False]
+    assert not report.is_slow("B", rows[1:])
 
 
 def test_a_missed_goal_is_said() -> None:
