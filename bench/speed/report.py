@@ -128,7 +128,23 @@ def _converge(rows: list[Row], about: Row) -> list[str]:
                 held = _goal(best, goal, most=False)
                 bound = f"the raw client would be {best * ours / wall:.2f} times as fast"
                 words.append(f"- Against the fastest rival {which}, {how}: {best:.2f} times as fast: {held}; {bound}.")
-    return words
+    return words + _followed(by)
+
+
+def _followed(by: Mapping[str, list[Row]]) -> list[str]:
+    """What the machine has to do for objects that follow from nobody's decision; nothing where it was not measured."""
+    pair = [by.get(f"Argo Rollouts{more}, best flags") for more in ("", " and the rest")]
+    alone, whole, ours = (median(row["machine"] for row in runs) if runs else 0.0 for runs in (*pair, by[OURS]))
+    if not alone or not whole:
+        return []
+    own = median(row["cpu"] for row in by[OURS])
+    share = 100 * (whole - alone) / whole
+    said = (
+        f"Of the rest: a rival's jobs take {alone:.0f} s of the machine, and {whole:.0f} s with two Services and a",
+        f"budget each: {share:.0f} % is what the API server and the controllers behind it do for these three, whoever",
+        f"writes them. Of our {ours:.0f} s the operator's own are {own:.0f}.",
+    )
+    return ["", *_words(*said)]
 
 
 def _idle(rows: list[Row], about: Row) -> list[str]:

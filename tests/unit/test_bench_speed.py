@@ -77,6 +77,7 @@ def test_a_rival_that_makes_one_object_is_told_apart() -> None:
     told = converge(run("raw client", 4.0), run("Penstock", 10.0), alone, alike)
     assert "whose job leaves the like, best flags: 2.00 times as fast: held" in told
     assert "of all, best flags: 0.40 times as fast: **missed**" in told
+    assert "jobs take 8 s of the machine, and 40 s with two" in told and "80 % is what" in told
 
 
 def test_the_page_and_its_plots_are_made_of_the_results() -> None:
