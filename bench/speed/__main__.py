@@ -37,7 +37,7 @@ class Wish:
     jobs: int
     repeats: int
     quiet: float  # seconds
-    known: list[Row]  # answers that stay, and are added to
+    so_far: list[Row]  # answers that are there, those of this run included
 
 
 def _converge(wish: Wish) -> Iterator[Row]:
@@ -45,15 +45,14 @@ def _converge(wish: Wish) -> Iterator[Row]:
 
     Whoever takes more than twice our time is asked once: nobody is held against the slowest.
     """
-    written, rows = converge.bodies(), list(wish.known)
+    written = converge.bodies()
     with tempfile.TemporaryDirectory() as folder:
         ways: dict[str, Callable[[], Row]] = {report.RAW: lambda: converge.raw(wish.jobs, written, Path(folder))}
         ways |= {who.name: lambda who=who: converge.measure(who, wish.jobs) for who in (PENSTOCK, *RIVALS)}
-        for number in range(sum(row["who"] == report.OURS for row in rows), wish.repeats):
+        for number in range(sum(row["who"] == report.OURS for row in wish.so_far), wish.repeats):
             for name in ways if number % 2 == 0 else reversed(ways):  # A-B-B-A: what drifts hits everybody alike
-                if not report.is_slow(name, rows):
-                    rows.append(ways[name]())
-                    yield rows[-1]
+                if not report.is_slow(name, wish.so_far):
+                    yield ways[name]()
 
 
 def _idle(wish: Wish) -> Iterator[Row]:
@@ -100,7 +99,7 @@ def main() -> None:
         rows = list(known[name]["rows"]) if said.more else []
         former = known[name]["about"] if said.more else {}
         code = ", ".join(each for each in (former.get("code"), now) if each)
-        wish, loads = Wish(said.jobs, said.repeats, said.seconds, list(rows)), [os.getloadavg()[0]]
+        wish, loads = Wish(said.jobs, said.repeats, said.seconds, rows), [os.getloadavg()[0]]
         for row in QUESTIONS[name](wish):
             rows.append(row)
             loads.append(os.getloadavg()[0])

@@ -64,9 +64,8 @@ class Contestant:
         seen: set[str] = set()
 
         async def keep() -> None:
-            while True:  # a watch that the API server ends begins again, as everybody's does
-                async for _, one in client.watch(self.work):
-                    (seen.add if is_seen(one) else seen.discard)(one["metadata"]["name"])
+            async for _, one in client.watch(self.work):
+                (seen.add if is_seen(one) else seen.discard)(one["metadata"]["name"])
 
         async def done(count: int) -> bool:
             if len(seen) < count:

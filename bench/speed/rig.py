@@ -100,15 +100,19 @@ class Client:
                 return found
 
     async def watch(self, where: str) -> AsyncIterator[tuple[str, Object]]:
-        """All objects of a collection as ADDED, then every change, until the caller stops."""
-        listed = await self.send("GET", where)
-        for one in listed["items"]:
-            yield "ADDED", one
-        query = f"{where}?watch=1&resourceVersion={listed['metadata']['resourceVersion']}"
-        async with self._session.get(self._server + query, timeout=aiohttp.ClientTimeout(total=None)) as answer:
-            async for line in answer.content:
-                told = json.loads(line)
-                yield told["type"], told["object"]
+        """All objects of a collection as ADDED, then every change, until the caller stops.
+
+        A watch that the API server ends begins again, as everybody's does: all are ADDED once more.
+        """
+        while True:
+            listed = await self.send("GET", where)
+            for one in listed["items"]:
+                yield "ADDED", one
+            query = f"{where}?watch=1&resourceVersion={listed['metadata']['resourceVersion']}"
+            async with self._session.get(self._server + query, timeout=aiohttp.ClientTimeout(total=None)) as answer:
+                async for line in answer.content:
+                    told = json.loads(line)
+                    yield told["type"], told["object"]
 
 
 async def side_by_side(jobs: Iterable[Any], most: int = CONNECTIONS) -> None:

@@ -47,13 +47,12 @@ class Gateway:
     taken_off: dict[str, float] = field(default_factory=dict)  # when, by revision
 
     async def keep(self) -> None:
-        """Until cancelled. A watch that the API server ends begins again, as everybody's does."""
+        """Until cancelled."""
         async with asyncio.TaskGroup() as group:
-            while True:
-                async for change, route in self.client.watch(self.way.routes):
-                    if change != "DELETED":
-                        self._note(route)
-                        group.create_task(self._take(route))
+            async for change, route in self.client.watch(self.way.routes):
+                if change != "DELETED":
+                    self._note(route)
+                    group.create_task(self._take(route))
 
     def _note(self, route: Object) -> None:
         now = self.way.weights(route)
